@@ -1,0 +1,3 @@
+//! What IAM and KMS policies mean.
+mod document;
+pub use document::*;
