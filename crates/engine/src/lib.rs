@@ -1,1 +1,3 @@
-//! Skeleton.
+//! From desired resources to changes.
+mod provider;
+pub use provider::*;
