@@ -1,0 +1,166 @@
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use keywright_engine::{Failure, ProviderError};
+use keywright_model::Region;
+
+/// What the engine needs to know of an SDK error.
+pub(crate) fn failed<E>(operation: &'static str, region: &Region, error: SdkError<E, HttpResponse>) -> ProviderError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let request_id = error.request_id().map(str::to_owned);
+    let failure = match &error {
+        SdkError::ServiceError(answer) => answered(answer.err().code(), answer.err().message(), answer.raw()),
+        SdkError::ResponseError(answer) => answered(None, None, answer.raw()),
+        _ => unanswered(region, &error),
+    };
+    ProviderError { failure, operation: operation.into(), region: Some(region.clone()), request_id }
+}
+
+/// An error that is found on this side of the connection.
+pub(crate) fn own_error(operation: &str, region: &Region, code: &str, message: impl Into<String>) -> ProviderError {
+    let failure = Failure::Other { code: code.into(), message: message.into() };
+    ProviderError { failure, operation: operation.into(), region: Some(region.clone()), request_id: None }
+}
+
+/// What is there already, and is not this run's.
+pub(crate) fn already_exists(operation: &str, region: &Region, message: impl Into<String>) -> ProviderError {
+    let failure = Failure::AlreadyExists { message: message.into() };
+    ProviderError { failure, operation: operation.into(), region: Some(region.clone()), request_id: None }
+}
+
+/// None in place of "not found".
+pub(crate) fn unless_gone<T>(result: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// "Not found" is as good as done, for a deletion.
+pub(crate) fn fine_if_gone<T>(result: Result<T, ProviderError>) -> Result<(), ProviderError> {
+    unless_gone(result).map(|_| ())
+}
+
+pub(crate) fn is_not_found(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::NotFound { .. })
+}
+
+pub(crate) fn is_already_exists(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::AlreadyExists { .. })
+}
+
+pub(crate) fn is_access_denied(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::AccessDenied { .. })
+}
+
+pub(crate) fn has_code(error: &ProviderError, wanted: &str) -> bool {
+    matches!(&error.failure, Failure::Other { code, .. } if code.trim_end_matches("Exception") == wanted)
+}
+
+/// Whether a principal may only not be visible yet. KMS says so in two ways.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html#API_CreateKey_RequestSyntax>
+/// (`Policy`: principals "must exist and be visible to AWS KMS").
+pub(crate) fn is_unseen_principal(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::InvalidPrincipal { .. }) || has_code(error, "InvalidArn")
+}
+
+/// Whether the call may have been carried out although its answer is an error, or missing.
+pub(crate) fn may_have_happened(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::Unreachable { .. })
+        || ["KMSInternal", "DependencyTimeout", "InternalFailure", "InternalServerError", "ServiceUnavailable"]
+            .iter()
+            .any(|code| has_code(error, code))
+}
+
+/// Dispatches on the code and never on the HTTP status: KMS answers most errors with 400.
+fn answered(code: Option<&str>, message: Option<&str>, raw: &HttpResponse) -> Failure {
+    let Some(code) = code else {
+        let message = "the answer is not one of AWS's".to_owned();
+        return Failure::Other { code: format!("HTTP {}", raw.status().as_u16()), message };
+    };
+    let message = one_line(message.unwrap_or("AWS gives no message"));
+    match code.trim_end_matches("Exception") {
+        "AccessDenied" | "AuthorizationError" | "UnauthorizedOperation" => Failure::AccessDenied { message },
+        "NotFound" | "NoSuchEntity" | "ResourceNotFound" => Failure::NotFound { message },
+        "AlreadyExists" | "EntityAlreadyExists" | "ResourceAlreadyExists" => Failure::AlreadyExists { message },
+        "MalformedPolicyDocument" => refused_policy(code, message),
+        other if CREDENTIAL_CODES.contains(&other) => {
+            Failure::Credentials { message: format!("AWS answers {code}: {message}") }
+        }
+        _ => Failure::Other { code: code.into(), message },
+    }
+}
+
+/// One code, two very different meanings: only AWS's wording tells them apart.
+fn refused_policy(code: &str, message: String) -> Failure {
+    let wording = message.to_lowercase();
+    if wording.contains("invalid principal") {
+        return Failure::InvalidPrincipal { message };
+    }
+    if wording.contains("not allow you to update the key policy") {
+        return Failure::LockOut { message };
+    }
+    Failure::Other { code: code.into(), message }
+}
+
+fn unanswered(region: &Region, error: &(dyn Error + 'static)) -> Failure {
+    let chain = causes(error);
+    if let Some(inner) = chain.iter().find_map(|cause| cause.downcast_ref::<ProviderError>()) {
+        return inner.failure.clone();
+    }
+    let message = words_of(&chain);
+    if chain.iter().any(|cause| cause.is::<CredentialsError>()) {
+        return Failure::Credentials { message };
+    }
+    Failure::Unreachable { message: format!("{region} does not answer: {message}") }
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut chain = vec![error];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        chain.push(cause);
+        next = cause.source();
+    }
+    chain
+}
+
+/// What each cause says, once: many say what their own cause says.
+fn words_of(chain: &[&(dyn Error + 'static)]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for said in chain.iter().map(|cause| one_line(&cause.to_string())) {
+        if !words.iter().any(|before| before.contains(&said)) {
+            words.push(said);
+        }
+    }
+    words.join(": ")
+}
+
+/// The first line. What follows it in an answer about a signature repeats the request, with the token of the session.
+fn one_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+/// Codes of requests whose credentials AWS does not take, without `Exception` at their end.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html>,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
+const CREDENTIAL_CODES: &[&str] = &[
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+];

@@ -1,0 +1,205 @@
+use async_trait::async_trait;
+use aws_sdk_kms::types::{GrantConstraints, GrantListEntry};
+use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
+use keywright_model::ResourceKind;
+use serde_json::{Value, json};
+
+use super::{Kind, cannot_change, live};
+use crate::attributes::{Draft, Texts, block, flag, map_value, required, text, text_map, texts};
+use crate::cloud::Cloud;
+use crate::error::{failed, fine_if_gone, has_code, is_not_found};
+use crate::kms::{self, Key};
+
+/// `aws_kms_grant`. Its token is a secret, and never kept.
+pub(super) struct KmsGrant;
+
+#[async_trait]
+impl Kind for KmsGrant {
+    async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
+        let (key, grant_id) = names_of(cloud, known)?;
+        let filter = Filter { grant_id: Some(grant_id.clone()), grantee: None };
+        let grants = list(cloud, actor, &key, filter).await?;
+        let found = grants.into_iter().find(|grant| grant.grant_id() == Some(&grant_id));
+        Ok(found.map(|grant| live(attributes(known, &key, &grant))))
+    }
+
+    async fn create(&self, cloud: &Cloud, actor: &Actor, creation: &Creation<'_>) -> Result<Attributes, ProviderError> {
+        let key = Key::named_by(cloud, creation.planned, "key_id")?;
+        let grant_id = send_create(cloud, actor, &key, creation.planned).await?;
+        Ok(named(creation.planned, &key, &grant_id).done())
+    }
+
+    async fn find_created(
+        &self,
+        cloud: &Cloud,
+        actor: &Actor,
+        creation: &Creation<'_>,
+    ) -> Result<Option<Attributes>, ProviderError> {
+        let key = Key::named_by(cloud, creation.planned, "key_id")?;
+        let (name, grantee) = (text(creation.planned, "name"), text(creation.planned, "grantee_principal"));
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let filter = Filter { grant_id: None, grantee: grantee.map(str::to_owned) };
+        let grants = list(cloud, actor, &key, filter).await?;
+        let is_ours = |grant: &GrantListEntry| grant.name() == Some(name) && grant.grantee_principal() == grantee;
+        let found = grants.into_iter().find(|grant| is_ours(grant) && has_operations(grant, creation.planned));
+        Ok(found.map(|grant| attributes(creation.planned, &key, &grant)))
+    }
+
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        _actor: &Actor,
+        prior: &Attributes,
+        _planned: &Attributes,
+    ) -> Result<Attributes, ProviderError> {
+        Err(cannot_change(cloud, ResourceKind::KmsGrant, prior))
+    }
+
+    async fn delete(&self, cloud: &Cloud, actor: &Actor, prior: &Attributes) -> Result<(), ProviderError> {
+        let (key, grant_id) = names_of(cloud, prior)?;
+        let client = cloud.kms(actor, &key.region);
+        let result = if flag(prior, "retire_on_delete") == Some(true) {
+            let answer =
+                client.retire_grant().key_id(key_arn(cloud, prior, &key).await?).grant_id(grant_id).send().await;
+            answer.map(|_| ()).map_err(|error| failed("kms:RetireGrant", &key.region, error))
+        } else {
+            let answer = client.revoke_grant().key_id(&key.id).grant_id(grant_id).send().await;
+            answer.map(|_| ()).map_err(|error| failed("kms:RevokeGrant", &key.region, error))
+        };
+        match result {
+            Err(error) if has_code(&error, "InvalidGrantId") => Ok(()),
+            result => fine_if_gone(result),
+        }
+    }
+}
+
+/// What ListGrants is narrowed to: a key that other services use can have thousands.
+#[derive(Default)]
+struct Filter {
+    grant_id: Option<String>,
+    grantee: Option<String>,
+}
+
+/// The grants of a key; none where the key is gone, or the grant's ID is not one of its own.
+async fn list(cloud: &Cloud, actor: &Actor, key: &Key, filter: Filter) -> Result<Vec<GrantListEntry>, ProviderError> {
+    let request = cloud.kms(actor, &key.region).list_grants().key_id(&key.id);
+    let request = request.set_grant_id(filter.grant_id).set_grantee_principal(filter.grantee);
+    let mut pages = request.into_paginator().items().send();
+    let mut grants = Vec::new();
+    while let Some(grant) = pages.next().await {
+        match grant.map_err(|error| failed("kms:ListGrants", &key.region, error)) {
+            Ok(grant) => grants.push(grant),
+            Err(error) if is_not_found(&error) || has_code(&error, "InvalidGrantId") => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(grants)
+}
+
+/// CreateGrant. Its `Name` makes it idempotent; a grantee that KMS does not see yet is waited for.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html>.
+async fn send_create(cloud: &Cloud, actor: &Actor, key: &Key, planned: &Attributes) -> Result<String, ProviderError> {
+    let operations = texts(planned, "operations").iter().map(|name| name.as_str().into()).collect();
+    let tokens = texts(planned, "grant_creation_tokens");
+    let request = cloud
+        .kms(actor, &key.region)
+        .create_grant()
+        .key_id(&key.id)
+        .grantee_principal(required(planned, "grantee_principal", &key.region)?)
+        .set_retiring_principal(text(planned, "retiring_principal").map(str::to_owned))
+        .set_operations(Some(operations))
+        .set_constraints(constraints(planned))
+        .set_grant_tokens((!tokens.is_empty()).then_some(tokens))
+        .set_name(text(planned, "name").map(str::to_owned));
+    let create = || async {
+        let answer = request.clone().send().await;
+        answer.map_err(|error| failed("kms:CreateGrant", &key.region, error))
+    };
+    let answer = cloud.patience.while_settling(|error| kms::needs_time(cloud, key, error), create).await?;
+    Ok(answer.grant_id.unwrap_or_default())
+}
+
+fn constraints(planned: &Attributes) -> Option<GrantConstraints> {
+    let constraints = block(planned, "constraints")?;
+    let filled = |name| Some(text_map(constraints, name)).filter(|pairs| !pairs.is_empty());
+    let build = GrantConstraints::builder()
+        .set_encryption_context_equals(filled(EQUALS).map(|pairs| pairs.into_iter().collect()))
+        .set_encryption_context_subset(filled(SUBSET).map(|pairs| pairs.into_iter().collect()));
+    Some(build.build())
+}
+
+fn attributes(known: &Attributes, key: &Key, grant: &GrantListEntry) -> Attributes {
+    let operations: Vec<String> = grant.operations().iter().map(|operation| operation.as_str().to_owned()).collect();
+    let grantee = grant.grantee_principal().or_else(|| grant.grantee_service_principal());
+    let retiring = grant.retiring_principal().or_else(|| grant.retiring_service_principal());
+    named(known, key, grant.grant_id().unwrap_or_default())
+        .with("constraints", constraints_value(grant.constraints()))
+        .observed("grantee_principal", grantee)
+        .observed("name", grant.name())
+        .observed_set("operations", &operations)
+        .observed("retiring_principal", retiring)
+        .done()
+}
+
+fn named(known: &Attributes, key: &Key, grant_id: &str) -> Draft {
+    let key_id = text(known, "key_id").unwrap_or(&key.id).to_owned();
+    Draft::of(known)
+        .or("constraints", json!([]))
+        .or("grant_creation_tokens", Value::Null)
+        .with("grant_id", grant_id)
+        .with("grant_token", Value::Null)
+        .with("id", format!("{key_id}:{grant_id}"))
+        .with("key_id", key_id)
+        .or("name", Value::Null)
+        .observed_set("operations", &texts(known, "operations"))
+        .with("region", key.region.as_str())
+        .or("retire_on_delete", false)
+        .or("retiring_principal", Value::Null)
+}
+
+fn constraints_value(constraints: Option<&GrantConstraints>) -> Value {
+    let pairs = |found: Option<&std::collections::HashMap<String, String>>| -> Texts {
+        found.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let equals = pairs(constraints.and_then(GrantConstraints::encryption_context_equals));
+    let subset = pairs(constraints.and_then(GrantConstraints::encryption_context_subset));
+    if equals.is_empty() && subset.is_empty() {
+        return json!([]);
+    }
+    json!([{ (EQUALS): map_value(&equals), (SUBSET): map_value(&subset) }])
+}
+
+fn has_operations(grant: &GrantListEntry, planned: &Attributes) -> bool {
+    let mut wanted = texts(planned, "operations");
+    let mut found: Vec<&str> = grant.operations().iter().map(|operation| operation.as_str()).collect();
+    wanted.sort();
+    found.sort_unstable();
+    wanted == found
+}
+
+/// The key and the grant's ID. An import knows both by `id` alone: `KEY:GRANT`, where the key may be an ARN.
+fn names_of(cloud: &Cloud, known: &Attributes) -> Result<(Key, String), ProviderError> {
+    let region = cloud.region(known);
+    if let (Some(key), Some(grant)) = (text(known, "key_id"), text(known, "grant_id")) {
+        return Ok((Key::new(&region, key), grant.to_owned()));
+    }
+    let id = required(known, "id", &region)?;
+    let (key, grant) = id.rsplit_once(':').unwrap_or((id, ""));
+    Ok((Key::new(&region, key), grant.to_owned()))
+}
+
+/// RetireGrant takes no bare ID.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>.
+async fn key_arn(cloud: &Cloud, known: &Attributes, key: &Key) -> Result<String, ProviderError> {
+    match text(known, "key_id").filter(|id| id.starts_with("arn:")) {
+        Some(arn) => Ok(arn.to_owned()),
+        None => cloud.own_arn("kms", &key.region, &format!("key/{}", key.id)).await,
+    }
+}
+
+const EQUALS: &str = "encryption_context_equals";
+const SUBSET: &str = "encryption_context_subset";

@@ -1,0 +1,85 @@
+use async_trait::async_trait;
+use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
+
+use super::Kind;
+use crate::attributes::{Draft, policy_differs, required, text};
+use crate::cloud::Cloud;
+use crate::kms::{self, Key};
+use crate::policy_text;
+
+/// `aws_kms_key_policy`: the policy that its key has anyway.
+pub(super) struct KmsKeyPolicy;
+
+#[async_trait]
+impl Kind for KmsKeyPolicy {
+    async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
+        let key = key_of(cloud, known)?;
+        let (metadata, policy) = tokio::try_join!(kms::describe(cloud, actor, &key), kms::policy(cloud, actor, &key))?;
+        let (Some(metadata), Some(policy)) = (metadata, policy) else {
+            return Ok(None);
+        };
+        let attributes = attributes(known, &key).observed_policy("policy", &policy).done();
+        Ok(Some(Observed { attributes, standing: kms::standing(&metadata) }))
+    }
+
+    async fn create(&self, cloud: &Cloud, actor: &Actor, creation: &Creation<'_>) -> Result<Attributes, ProviderError> {
+        put(cloud, actor, creation.planned).await
+    }
+
+    /// The policy is on the key, or it is not: no other creation can have made it.
+    async fn find_created(
+        &self,
+        cloud: &Cloud,
+        actor: &Actor,
+        creation: &Creation<'_>,
+    ) -> Result<Option<Attributes>, ProviderError> {
+        let key = key_of(cloud, creation.planned)?;
+        let policy = kms::policy(cloud, actor, &key).await?;
+        let is_put = policy.is_some_and(|policy| policy_text::same(Some(&policy), text(creation.planned, "policy")));
+        Ok(is_put.then(|| normalized(creation.planned, &key)))
+    }
+
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        actor: &Actor,
+        prior: &Attributes,
+        planned: &Attributes,
+    ) -> Result<Attributes, ProviderError> {
+        let is_same_key = key_of(cloud, prior)? == key_of(cloud, planned)?;
+        if is_same_key && !policy_differs(prior, planned, "policy") {
+            return Ok(normalized(planned, &key_of(cloud, planned)?));
+        }
+        put(cloud, actor, planned).await
+    }
+
+    /// A key is never without a policy. Who deletes this resource keeps the policy, or puts another first.
+    async fn delete(&self, _cloud: &Cloud, _actor: &Actor, _prior: &Attributes) -> Result<(), ProviderError> {
+        Ok(())
+    }
+}
+
+async fn put(cloud: &Cloud, actor: &Actor, planned: &Attributes) -> Result<Attributes, ProviderError> {
+    let key = key_of(cloud, planned)?;
+    kms::put_policy(cloud, actor, &key, required(planned, "policy", &key.region)?).await?;
+    Ok(normalized(planned, &key))
+}
+
+fn normalized(planned: &Attributes, key: &Key) -> Attributes {
+    let policy = policy_text::normalized(text(planned, "policy").unwrap_or_default());
+    attributes(planned, key).with("policy", policy).done()
+}
+
+fn attributes(known: &Attributes, key: &Key) -> Draft {
+    Draft::of(known)
+        .or("bypass_policy_lockout_safety_check", false)
+        .or("key_id", key.id.as_str())
+        .with("id", key.id.as_str())
+        .with("region", key.region.as_str())
+}
+
+/// An import knows the key by `id` alone.
+fn key_of(cloud: &Cloud, known: &Attributes) -> Result<Key, ProviderError> {
+    let name = if text(known, "key_id").is_some() { "key_id" } else { "id" };
+    Key::named_by(cloud, known, name)
+}
