@@ -1,0 +1,5 @@
+//! How things are shown to people and to programs.
+
+pub(crate) mod diagnostics;
+pub(crate) mod plan;
+pub(crate) mod values;

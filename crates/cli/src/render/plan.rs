@@ -1,0 +1,198 @@
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Map, Value};
+
+use super::values;
+
+/// What happens to one resource, in the words and signs of Terraform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Create,
+    Update,
+    Replace,
+    Delete,
+    /// The scheduled deletion of a key is cancelled, and the key enabled again.
+    Rescue,
+}
+
+impl Action {
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update | Self::Rescue => "~",
+            Self::Replace => "-/+",
+            Self::Delete => "-",
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Create => "will be created",
+            Self::Update => "will be updated in-place",
+            Self::Replace => "must be replaced",
+            Self::Delete => "will be destroyed",
+            Self::Rescue => "will be rescued: its deletion is cancelled",
+        }
+    }
+
+    pub(crate) fn style(self) -> Style {
+        let color = match self {
+            Self::Create => AnsiColor::Green,
+            Self::Update | Self::Rescue => AnsiColor::Yellow,
+            Self::Replace | Self::Delete => AnsiColor::Red,
+        };
+        color.on_default()
+    }
+}
+
+/// One resource of a plan, with what is needed to show it.
+pub(crate) struct Shown<'a> {
+    pub(crate) address: String,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) action: Action,
+    pub(crate) before: Option<&'a Map<String, Value>>,
+    pub(crate) after: Option<&'a Map<String, Value>>,
+    pub(crate) unknown: Option<&'a Map<String, Value>>,
+    pub(crate) reason: Option<String>,
+}
+
+/// The block of one resource.
+pub(crate) fn resource(shown: &Shown<'_>) -> String {
+    let style = shown.action.style();
+    let mut text = String::new();
+    let _ = writeln!(text, "  # {} {}", shown.address, shown.action.sentence());
+    if let Some(reason) = &shown.reason {
+        let _ = writeln!(text, "  # ({reason})");
+    }
+    let sign = format!("{style}{:>3}{style:#}", shown.action.sign());
+    let _ = writeln!(text, "{sign} resource \"{}\" \"{}\" {{", shown.kind, shown.name);
+    for line in lines(shown) {
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str("    }\n");
+    text
+}
+
+fn lines(shown: &Shown<'_>) -> Vec<String> {
+    let names = names(shown);
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let mut lines: Vec<String> = names.iter().filter_map(|name| line(shown, name, width)).collect();
+    let hidden = names.len() - lines.len();
+    if shown.action == Action::Update && hidden > 0 {
+        lines.push(format!("        # ({hidden} unchanged attributes hidden)"));
+    }
+    lines
+}
+
+fn names<'a>(shown: &Shown<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> =
+        [shown.before, shown.after, shown.unknown].into_iter().flatten().flat_map(|map| map.keys()).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The line of one attribute; none when there is nothing to say about it.
+fn line(shown: &Shown<'_>, name: &str, width: usize) -> Option<String> {
+    let before = shown.before.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
+    let after = shown.after.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
+    let unknown = shown.unknown.and_then(|map| map.get(name)).is_some_and(|value| *value == Value::Bool(true));
+    let (sign, value) = match (shown.action, before, after) {
+        (Action::Delete, Some(before), _) => ("-", format!("{} -> null", value(name, before))),
+        (Action::Delete, None, _) => return None,
+        (_, None, _) if unknown => ("+", UNKNOWN.to_owned()),
+        (_, Some(before), _) if unknown => ("~", format!("{} -> {UNKNOWN}", value(name, before))),
+        (_, None, Some(after)) => ("+", value(name, after)),
+        (_, Some(before), None) => ("-", format!("{} -> null", value(name, before))),
+        (_, Some(before), Some(after)) if before != after => ("~", change(name, before, after)),
+        _ => return None,
+    };
+    Some(format!("      {sign} {name:width$} = {value}"))
+}
+
+fn change(name: &str, before: &Value, after: &Value) -> String {
+    if is_policy(name) {
+        return format!("{POLICY} (changed: see the access below)");
+    }
+    format!("{} -> {}", value(name, before), value(name, after))
+}
+
+fn value(name: &str, value: &Value) -> String {
+    if !is_policy(name) {
+        return values::hcl(value, INDENT);
+    }
+    let statements = value
+        .as_str()
+        .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        .and_then(|policy| policy.get("Statement").and_then(Value::as_array).map(Vec::len));
+    match statements {
+        Some(statements) => format!("{POLICY} ({statements} statements; `--show-policies` prints it)"),
+        None => values::hcl(value, INDENT),
+    }
+}
+
+/// Whether the attribute holds a policy document, whose text is long and says little at a glance.
+fn is_policy(name: &str) -> bool {
+    matches!(name, "policy" | "assume_role_policy")
+}
+
+fn is_absent(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+const INDENT: usize = 8;
+const UNKNOWN: &str = "(known after apply)";
+const POLICY: &str = "policy document";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(action: Action, before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
+        let shown = Shown {
+            address: "module.kms.aws_kms_key.k".into(),
+            kind: "aws_kms_key",
+            name: "k",
+            action,
+            before: before.as_object(),
+            after: after.as_object(),
+            unknown: unknown.as_object(),
+            reason: None,
+        };
+        assert_eq!(lines(&shown), expect);
+    }
+
+    #[test]
+    fn a_new_resource_shows_what_is_set_and_what_is_unknown() {
+        let (after, unknown) = (json!({"enabled": true, "policy": null, "tags": {}}), json!({"arn": true}));
+        check(
+            Action::Create,
+            &json!(null),
+            &after,
+            &unknown,
+            &["      + arn     = (known after apply)", "      + enabled = true"],
+        );
+    }
+
+    #[test]
+    fn an_update_shows_only_what_changes() {
+        let expect = ["      ~ a = 1 -> 2", "        # (1 unchanged attributes hidden)"];
+        check(Action::Update, &json!({"a": 1, "b": 1}), &json!({"a": 2, "b": 1}), &json!({}), &expect);
+    }
+
+    #[test]
+    fn a_policy_is_counted_and_not_printed() {
+        let policy = json!({"policy": r#"{"Statement":[{},{}]}"#});
+        let expect = ["      + policy = policy document (2 statements; `--show-policies` prints it)"];
+        check(Action::Create, &json!(null), &policy, &json!({}), &expect);
+    }
+}
