@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use keywright_module::Assignment;
 
 /// Provision one AWS KMS key done right, and rehearse its life offline.
 #[derive(Debug, Parser)]
@@ -48,12 +49,8 @@ pub(crate) struct Configuration {
     /// Use the embedded AWS, kept in DIR/.keywright
     #[arg(long)]
     pub(crate) local: bool,
-    /// Set a variable
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    pub(crate) variables: Vec<(String, String)>,
-    /// Read variables from a file
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub(crate) variable_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) assignments: Assignments,
     /// Say what a reference to something else is worth
     #[arg(long = "ref", value_name = "ADDRESS=VALUE", value_parser = name_and_value)]
     pub(crate) references: Vec<(String, String)>,
@@ -66,6 +63,61 @@ pub(crate) struct Configuration {
     /// Print data for programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Values of variables, in the order in which they were typed: later ones win.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Assignments(pub(crate) Vec<Assignment>);
+
+impl Args for Assignments {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+            .arg(
+                Arg::new(VAR)
+                    .long(VAR)
+                    .value_name("NAME=VALUE")
+                    .help("Set a variable")
+                    .action(ArgAction::Append)
+                    .value_parser(name_and_value),
+            )
+            .arg(
+                Arg::new(VAR_FILE)
+                    .long(VAR_FILE)
+                    .value_name("FILE")
+                    .help("Read variables from a file")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(PathBuf)),
+            )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Assignments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let variables = indexed::<(String, String)>(matches, VAR)
+            .map(|(at, (name, value))| (at, Assignment::Variable { name, value }));
+        let files = indexed::<PathBuf>(matches, VAR_FILE).map(|(at, file)| (at, Assignment::File(file)));
+        let mut all: Vec<(usize, Assignment)> = variables.chain(files).collect();
+        all.sort_by_key(|(at, _)| *at);
+        Ok(Self(all.into_iter().map(|(_, assignment)| assignment).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Each value of an argument, and where on the command line it stands.
+fn indexed<T: Clone + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &'static str,
+) -> impl Iterator<Item = (usize, T)> {
+    let places = matches.indices_of(name).into_iter().flatten();
+    places.zip(matches.get_many::<T>(name).into_iter().flatten().cloned()).collect::<Vec<_>>().into_iter()
 }
 
 /// How AWS is reached.
@@ -220,6 +272,9 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+const VAR: &str = "var";
+const VAR_FILE: &str = "var-file";
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -236,5 +291,15 @@ mod tests {
         assert!(name_and_value("=x").is_err());
         assert!(name_and_value("x").is_err());
         assert_eq!(name_and_value("x=a=b"), Ok(("x".into(), "a=b".into())));
+    }
+
+    #[test]
+    fn variables_and_files_keep_the_order_in_which_they_were_typed() {
+        let line = ["keywright", "validate", "--var", "a=1", "--var-file", "f", "--var", "b=2"];
+        let arguments = Arguments::parse_from(line);
+        let Command::Validate(validate) = arguments.command else { panic!("validate") };
+        let variable = |name: &str, value: &str| Assignment::Variable { name: name.into(), value: value.into() };
+        let expect = [variable("a", "1"), Assignment::File("f".into()), variable("b", "2")];
+        assert_eq!(validate.configuration.assignments.0, expect);
     }
 }

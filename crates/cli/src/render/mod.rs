@@ -2,4 +2,5 @@
 
 pub(crate) mod diagnostics;
 pub(crate) mod plan;
+pub(crate) mod summary;
 pub(crate) mod values;

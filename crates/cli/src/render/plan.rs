@@ -3,25 +3,28 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 
+use super::summary::Policies;
 use super::values;
 
 /// What happens to one resource, in the words and signs of Terraform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Sign {
     Create,
     Update,
     Replace,
+    CreateThenDelete,
     Delete,
     /// The scheduled deletion of a key is cancelled, and the key enabled again.
     Rescue,
 }
 
-impl Action {
+impl Sign {
     pub(crate) fn sign(self) -> &'static str {
         match self {
             Self::Create => "+",
             Self::Update | Self::Rescue => "~",
             Self::Replace => "-/+",
+            Self::CreateThenDelete => "+/-",
             Self::Delete => "-",
         }
     }
@@ -30,7 +33,7 @@ impl Action {
         match self {
             Self::Create => "will be created",
             Self::Update => "will be updated in-place",
-            Self::Replace => "must be replaced",
+            Self::Replace | Self::CreateThenDelete => "must be replaced",
             Self::Delete => "will be destroyed",
             Self::Rescue => "will be rescued: its deletion is cancelled",
         }
@@ -40,7 +43,7 @@ impl Action {
         let color = match self {
             Self::Create => AnsiColor::Green,
             Self::Update | Self::Rescue => AnsiColor::Yellow,
-            Self::Replace | Self::Delete => AnsiColor::Red,
+            Self::Replace | Self::CreateThenDelete | Self::Delete => AnsiColor::Red,
         };
         color.on_default()
     }
@@ -51,11 +54,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) address: String,
     pub(crate) kind: &'a str,
     pub(crate) name: &'a str,
-    pub(crate) action: Action,
+    pub(crate) action: Sign,
     pub(crate) before: Option<&'a Map<String, Value>>,
     pub(crate) after: Option<&'a Map<String, Value>>,
     pub(crate) unknown: Option<&'a Map<String, Value>>,
     pub(crate) reason: Option<String>,
+    pub(crate) policies: Policies,
 }
 
 /// The block of one resource.
@@ -80,7 +84,7 @@ fn lines(shown: &Shown<'_>) -> Vec<String> {
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let mut lines: Vec<String> = names.iter().filter_map(|name| line(shown, name, width)).collect();
     let hidden = names.len() - lines.len();
-    if shown.action == Action::Update && hidden > 0 {
+    if shown.action == Sign::Update && hidden > 0 {
         lines.push(format!("        # ({hidden} unchanged attributes hidden)"));
     }
     lines
@@ -99,37 +103,36 @@ fn line(shown: &Shown<'_>, name: &str, width: usize) -> Option<String> {
     let before = shown.before.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
     let after = shown.after.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
     let unknown = shown.unknown.and_then(|map| map.get(name)).is_some_and(|value| *value == Value::Bool(true));
-    let (sign, value) = match (shown.action, before, after) {
-        (Action::Delete, Some(before), _) => ("-", format!("{} -> null", value(name, before))),
-        (Action::Delete, None, _) => return None,
+    let value = |value: &Value| value_text(name, value, shown.policies);
+    let (sign, text) = match (shown.action, before, after) {
+        (Sign::Delete, Some(before), _) => ("-", format!("{} -> null", value(before))),
+        (Sign::Delete, None, _) => return None,
         (_, None, _) if unknown => ("+", UNKNOWN.to_owned()),
-        (_, Some(before), _) if unknown => ("~", format!("{} -> {UNKNOWN}", value(name, before))),
-        (_, None, Some(after)) => ("+", value(name, after)),
-        (_, Some(before), None) => ("-", format!("{} -> null", value(name, before))),
-        (_, Some(before), Some(after)) if before != after => ("~", change(name, before, after)),
+        (_, Some(before), _) if unknown => ("~", format!("{} -> {UNKNOWN}", value(before))),
+        (_, None, Some(after)) => ("+", value(after)),
+        (_, Some(before), None) => ("-", format!("{} -> null", value(before))),
+        (_, Some(before), Some(after)) if before != after => ("~", change(name, before, after, shown.policies)),
         _ => return None,
     };
-    Some(format!("      {sign} {name:width$} = {value}"))
+    Some(format!("      {sign} {name:width$} = {text}"))
 }
 
-fn change(name: &str, before: &Value, after: &Value) -> String {
-    if is_policy(name) {
-        return format!("{POLICY} (changed: see the access below)");
+fn change(name: &str, before: &Value, after: &Value, policies: Policies) -> String {
+    if is_policy(name) && policies == Policies::Counted {
+        return format!("{POLICY} (changed; `--show-policies` prints it)");
     }
-    format!("{} -> {}", value(name, before), value(name, after))
+    format!("{} -> {}", value_text(name, before, policies), value_text(name, after, policies))
 }
 
-fn value(name: &str, value: &Value) -> String {
-    if !is_policy(name) {
-        return values::hcl(value, INDENT);
-    }
-    let statements = value
-        .as_str()
-        .and_then(|text| serde_json::from_str::<Value>(text).ok())
-        .and_then(|policy| policy.get("Statement").and_then(Value::as_array).map(Vec::len));
-    match statements {
-        Some(statements) => format!("{POLICY} ({statements} statements; `--show-policies` prints it)"),
-        None => values::hcl(value, INDENT),
+fn value_text(name: &str, value: &Value, policies: Policies) -> String {
+    let document = value.as_str().filter(|_| is_policy(name)).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    match (document, policies) {
+        (None, _) => values::hcl(value, INDENT),
+        (Some(document), Policies::Printed) => format!("jsonencode({})", values::hcl(&document, INDENT)),
+        (Some(document), Policies::Counted) => {
+            let statements = document.get("Statement").and_then(Value::as_array).map_or(1, Vec::len);
+            format!("{POLICY} ({statements} statements; `--show-policies` prints it)")
+        }
     }
 }
 
@@ -148,8 +151,8 @@ fn is_absent(value: &Value) -> bool {
 }
 
 const INDENT: usize = 8;
-const UNKNOWN: &str = "(known after apply)";
-const POLICY: &str = "policy document";
+pub(crate) const UNKNOWN: &str = "(known after apply)";
+pub(crate) const POLICY: &str = "policy document";
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +160,8 @@ mod tests {
 
     use super::*;
 
-    fn check(action: Action, before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
+    fn check(action: Sign,
+ before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
         let shown = Shown {
             address: "module.kms.aws_kms_key.k".into(),
             kind: "aws_kms_key",
@@ -167,6 +171,7 @@ mod tests {
             after: after.as_object(),
             unknown: unknown.as_object(),
             reason: None,
+            policies: Policies::Counted,
         };
         assert_eq!(lines(&shown), expect);
     }
@@ -175,7 +180,7 @@ mod tests {
     fn a_new_resource_shows_what_is_set_and_what_is_unknown() {
         let (after, unknown) = (json!({"enabled": true, "policy": null, "tags": {}}), json!({"arn": true}));
         check(
-            Action::Create,
+            Sign::Create,
             &json!(null),
             &after,
             &unknown,
@@ -186,13 +191,13 @@ mod tests {
     #[test]
     fn an_update_shows_only_what_changes() {
         let expect = ["      ~ a = 1 -> 2", "        # (1 unchanged attributes hidden)"];
-        check(Action::Update, &json!({"a": 1, "b": 1}), &json!({"a": 2, "b": 1}), &json!({}), &expect);
+        check(Sign::Update, &json!({"a": 1, "b": 1}), &json!({"a": 2, "b": 1}), &json!({}), &expect);
     }
 
     #[test]
     fn a_policy_is_counted_and_not_printed() {
         let policy = json!({"policy": r#"{"Statement":[{},{}]}"#});
         let expect = ["      + policy = policy document (2 statements; `--show-policies` prints it)"];
-        check(Action::Create, &json!(null), &policy, &json!({}), &expect);
+        check(Sign::Create, &json!(null), &policy, &json!({}), &expect);
     }
 }
