@@ -14,6 +14,8 @@ pub(crate) enum Sign {
     Replace,
     CreateThenDelete,
     Delete,
+    /// Nothing: the resource is shown as it is.
+    Show,
     /// The scheduled deletion of a key is cancelled, and the key enabled again.
     Rescue,
 }
@@ -26,6 +28,7 @@ impl Sign {
             Self::Replace => "-/+",
             Self::CreateThenDelete => "+/-",
             Self::Delete => "-",
+            Self::Show => "",
         }
     }
 
@@ -35,12 +38,14 @@ impl Sign {
             Self::Update => "will be updated in-place",
             Self::Replace | Self::CreateThenDelete => "must be replaced",
             Self::Delete => "will be destroyed",
+            Self::Show => "",
             Self::Rescue => "will be rescued: its deletion is cancelled",
         }
     }
 
     pub(crate) fn style(self) -> Style {
         let color = match self {
+            Self::Show => return Style::new(),
             Self::Create => AnsiColor::Green,
             Self::Update | Self::Rescue => AnsiColor::Yellow,
             Self::Replace | Self::CreateThenDelete | Self::Delete => AnsiColor::Red,
@@ -66,7 +71,7 @@ pub(crate) struct Shown<'a> {
 pub(crate) fn resource(shown: &Shown<'_>) -> String {
     let style = shown.action.style();
     let mut text = String::new();
-    let _ = writeln!(text, "  # {} {}", shown.address, shown.action.sentence());
+    let _ = writeln!(text, "{}", format!("  # {} {}", shown.address, shown.action.sentence()).trim_end());
     if let Some(reason) = &shown.reason {
         let _ = writeln!(text, "  # ({reason})");
     }
@@ -91,8 +96,12 @@ fn lines(shown: &Shown<'_>) -> Vec<String> {
 }
 
 fn names<'a>(shown: &Shown<'a>) -> Vec<&'a str> {
-    let mut names: Vec<&str> =
-        [shown.before, shown.after, shown.unknown].into_iter().flatten().flat_map(|map| map.keys()).map(String::as_str).collect();
+    let mut names: Vec<&str> = [shown.before, shown.after, shown.unknown]
+        .into_iter()
+        .flatten()
+        .flat_map(|map| map.keys())
+        .map(String::as_str)
+        .collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -109,12 +118,13 @@ fn line(shown: &Shown<'_>, name: &str, width: usize) -> Option<String> {
         (Sign::Delete, None, _) => return None,
         (_, None, _) if unknown => ("+", UNKNOWN.to_owned()),
         (_, Some(before), _) if unknown => ("~", format!("{} -> {UNKNOWN}", value(before))),
+        (Sign::Show, _, Some(after)) => ("", value(after)),
         (_, None, Some(after)) => ("+", value(after)),
         (_, Some(before), None) => ("-", format!("{} -> null", value(before))),
         (_, Some(before), Some(after)) if before != after => ("~", change(name, before, after, shown.policies)),
         _ => return None,
     };
-    Some(format!("      {sign} {name:width$} = {text}"))
+    Some(format!("      {sign:1} {name:width$} = {text}"))
 }
 
 fn change(name: &str, before: &Value, after: &Value, policies: Policies) -> String {
@@ -160,8 +170,7 @@ mod tests {
 
     use super::*;
 
-    fn check(action: Sign,
- before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
+    fn check(action: Sign, before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
         let shown = Shown {
             address: "module.kms.aws_kms_key.k".into(),
             kind: "aws_kms_key",

@@ -26,7 +26,8 @@ pub(crate) fn text(plan: &Plan, policies: Policies) -> String {
     let mut text = drift(plan);
     text.push_str("keywright will perform the following actions:\n\n");
     for prerequisite in &plan.prerequisites {
-        let _ = writeln!(text, "  # {} will be made, and is not managed: {}\n", prerequisite.service, prerequisite.role);
+        let _ =
+            writeln!(text, "  # {} will be made, and is not managed: {}\n", prerequisite.service, prerequisite.role);
     }
     for change in plan.active() {
         text.push_str(&plan::resource(&shown(change, policies)));
@@ -96,8 +97,11 @@ fn access(plan: &Plan) -> String {
         text.push('\n');
     }
     for administrator in &plan.administrators {
-        let _ =
-            writeln!(text, "{} can change the policy of {}: {}", administrator.who, administrator.key, administrator.how);
+        let _ = writeln!(
+            text,
+            "{} can change the policy of {}: {}",
+            administrator.who, administrator.key, administrator.how
+        );
     }
     if !plan.administrators.is_empty() {
         text.push('\n');
@@ -120,7 +124,8 @@ fn key_access(change: &KeyPolicyChange) -> String {
 fn line(access: &Access, sign: Sign, allowed: &str, denied: &str) -> String {
     let style = sign.style();
     let verb = if access.effect == Effect::Allow { allowed } else { denied };
-    let mut text = format!("  {style}{}{style:#} {} {verb} {}", sign.sign(), access.principal, access.actions.join(", "));
+    let mut text =
+        format!("  {style}{}{style:#} {} {verb} {}", sign.sign(), access.principal, access.actions.join(", "));
     for condition in &access.conditions {
         let _ = write!(text, "\n      if {}", condition_text(condition));
     }
