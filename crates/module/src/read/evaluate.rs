@@ -19,6 +19,7 @@ use keywright_model::{Diagnostic, SourceFile, Span};
 use super::functions;
 use super::given::{Field, Given, Kind};
 use super::types::Type;
+use crate::nearest::nearest;
 
 /// What names mean outside of the expression itself.
 pub(crate) trait World {
@@ -95,7 +96,9 @@ impl<'a> Scope<'a> {
     pub(crate) fn evaluate_json(&self, value: &Given) -> Outcome {
         let kind = match &value.kind {
             Kind::String(text) => return self.json_text(text, &value.span),
-            Kind::List(items) => Kind::List(items.iter().map(|item| self.evaluate_json(item)).collect::<Result<_, _>>()?),
+            Kind::List(items) => {
+                Kind::List(items.iter().map(|item| self.evaluate_json(item)).collect::<Result<_, _>>()?)
+            }
             Kind::Map(fields) => {
                 let mut evaluated = IndexMap::new();
                 for (name, field) in fields {
@@ -566,7 +569,7 @@ fn attribute_of(value: &Given, name: &str, span: &Span) -> Outcome {
 fn no_attribute(fields: &IndexMap<String, Field>, name: &str, span: &Span, secret: bool) -> Diagnostic {
     let diagnostic =
         Diagnostic::error("invalid-expression", format!("there is no attribute `{name}`")).at(span.clone(), "");
-    match super::nearest(name, fields.keys().map(String::as_str)) {
+    match nearest(name, fields.keys().map(String::as_str)) {
         Some(near) if !secret => diagnostic.help(format!("did you mean `{near}`?")),
         _ => diagnostic,
     }
@@ -624,7 +627,7 @@ fn unexpected(found: &Given, wanted: &str) -> Diagnostic {
 fn unknown_function(name: &str, span: &Span) -> Diagnostic {
     let diagnostic = Diagnostic::error("unknown-function", format!("the function `{name}` is not known"))
         .at(span.clone(), "called here");
-    match super::nearest(name, functions::NAMES.iter().copied()) {
+    match nearest(name, functions::NAMES.iter().copied()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help("compute the value elsewhere and give it as a variable"),
     }

@@ -11,12 +11,69 @@ use super::types::{Type, distinct};
 
 /// Every function that is known, also those that need more than their arguments' values.
 pub(crate) const NAMES: &[&str] = &[
-    "abs", "alltrue", "anytrue", "can", "ceil", "chomp", "coalesce", "coalescelist", "compact", "concat", "contains",
-    "distinct", "element", "endswith", "flatten", "floor", "format", "formatlist", "index", "join", "jsondecode",
-    "jsonencode", "keys", "length", "lookup", "lower", "max", "merge", "min", "nonsensitive", "one", "range", "regex",
-    "regexall", "replace", "reverse", "sensitive", "setintersection", "setsubtract", "setunion", "slice", "sort",
-    "split", "startswith", "strcontains", "strrev", "substr", "sum", "title", "tobool", "tolist", "tomap", "tonumber",
-    "toset", "tostring", "trim", "trimprefix", "trimspace", "trimsuffix", "try", "upper", "values", "zipmap",
+    "abs",
+    "alltrue",
+    "anytrue",
+    "can",
+    "ceil",
+    "chomp",
+    "coalesce",
+    "coalescelist",
+    "compact",
+    "concat",
+    "contains",
+    "distinct",
+    "element",
+    "endswith",
+    "flatten",
+    "floor",
+    "format",
+    "formatlist",
+    "index",
+    "join",
+    "jsondecode",
+    "jsonencode",
+    "keys",
+    "length",
+    "lookup",
+    "lower",
+    "max",
+    "merge",
+    "min",
+    "nonsensitive",
+    "one",
+    "range",
+    "regex",
+    "regexall",
+    "replace",
+    "reverse",
+    "sensitive",
+    "setintersection",
+    "setsubtract",
+    "setunion",
+    "slice",
+    "sort",
+    "split",
+    "startswith",
+    "strcontains",
+    "strrev",
+    "substr",
+    "sum",
+    "title",
+    "tobool",
+    "tolist",
+    "tomap",
+    "tonumber",
+    "toset",
+    "tostring",
+    "trim",
+    "trimprefix",
+    "trimspace",
+    "trimsuffix",
+    "try",
+    "upper",
+    "values",
+    "zipmap",
 ];
 
 type Outcome = Result<Given, Diagnostic>;
@@ -112,7 +169,9 @@ fn collections(name: &str) -> Option<Function> {
         "merge" => merge,
         "one" => one,
         "reverse" => |call| call.list(0).map(|items| call.value(Kind::List(items.iter().rev().cloned().collect()))),
-        "setintersection" => |call| call.sets(|left, inside| left.iter().filter(|item| inside(item)).cloned().collect()),
+        "setintersection" => {
+            |call| call.sets(|left, inside| left.iter().filter(|item| inside(item)).cloned().collect())
+        }
         "setsubtract" => |call| call.sets(|left, inside| left.iter().filter(|item| !inside(item)).cloned().collect()),
         "setunion" => |call| concat(call).map(as_set),
         "slice" => slice,
@@ -370,9 +429,9 @@ fn captured(call: &Call<'_>, expression: &regex::Regex, found: &regex::Captures<
     };
     let names: Vec<&str> = expression.capture_names().flatten().collect();
     if !names.is_empty() {
-        let fields = names.into_iter().map(|name| {
-            (name.to_owned(), Field { key: call.span.clone(), value: group(found.name(name)) })
-        });
+        let fields = names
+            .into_iter()
+            .map(|name| (name.to_owned(), Field { key: call.span.clone(), value: group(found.name(name)) }));
         return call.value(Kind::Map(fields.collect()));
     }
     if found.len() > 1 {

@@ -49,7 +49,9 @@ impl Given {
             serde_json::Value::Bool(value) => Kind::Bool(*value),
             serde_json::Value::Number(value) => Kind::Number(value.as_f64().unwrap_or_default()),
             serde_json::Value::String(value) => Kind::String(value.clone()),
-            serde_json::Value::Array(items) => Kind::List(items.iter().map(|item| Self::from_json(item, span)).collect()),
+            serde_json::Value::Array(items) => {
+                Kind::List(items.iter().map(|item| Self::from_json(item, span)).collect())
+            }
             serde_json::Value::Object(fields) => Kind::Map(
                 fields
                     .iter()
@@ -69,9 +71,9 @@ impl Given {
             Kind::Number(value) => number_to_json(*value),
             Kind::String(value) => value.clone().into(),
             Kind::List(items) => items.iter().map(Self::to_json).collect(),
-            Kind::Map(fields) => {
-                serde_json::Value::Object(fields.iter().map(|(name, field)| (name.clone(), field.value.to_json())).collect())
-            }
+            Kind::Map(fields) => serde_json::Value::Object(
+                fields.iter().map(|(name, field)| (name.clone(), field.value.to_json())).collect(),
+            ),
         }
     }
 
@@ -161,7 +163,9 @@ impl Given {
             }
             (Kind::Map(left), Kind::Map(right)) => {
                 left.len() == right.len()
-                    && left.iter().all(|(name, field)| right.get(name).is_some_and(|other| field.value.same(&other.value)))
+                    && left
+                        .iter()
+                        .all(|(name, field)| right.get(name).is_some_and(|other| field.value.same(&other.value)))
             }
             _ => false,
         }

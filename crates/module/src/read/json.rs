@@ -117,7 +117,8 @@ impl Parser<'_> {
         let Some(text) = end.and_then(|(end, _)| rest.get(..=end)) else {
             return Err(self.error("a text does not end"));
         };
-        let read = serde_json::from_str(text).map_err(|_| self.error("a text holds a character or an escape that is not allowed"))?;
+        let read = serde_json::from_str(text)
+            .map_err(|_| self.error("a text holds a character or an escape that is not allowed"))?;
         self.at += text.len();
         Ok(read)
     }
@@ -195,7 +196,10 @@ mod tests {
     fn reads_what_serde_reads() {
         for text in [r#" {"a": [1, -2.5e3, true, null, "x\"\u00e4\n"], "b": {}} "#, "[]", "\"\"", "0"] {
             let expect: serde_json::Value = serde_json::from_str(text).expect("JSON");
-            assert_eq!(read(text).expect("reads").to_json().to_string().replace(".0", ""), expect.to_string().replace(".0", ""));
+            assert_eq!(
+                read(text).expect("reads").to_json().to_string().replace(".0", ""),
+                expect.to_string().replace(".0", "")
+            );
         }
     }
 
@@ -208,7 +212,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_json() {
-        for wrong in ["", "{", "[1,]", "{\"a\": 1, \"a\": 2}", "{'a': 1}", "01", "[1] x", "\"a", "nul", "1e999", "// c\n1"] {
+        for wrong in
+            ["", "{", "[1,]", "{\"a\": 1, \"a\": 2}", "{'a': 1}", "01", "[1] x", "\"a", "nul", "1e999", "// c\n1"]
+        {
             assert_eq!(read(wrong).expect_err(wrong).code, "invalid-json", "{wrong}");
         }
         assert!(read(&"[".repeat(100_000)).is_err());
