@@ -1,8 +1,8 @@
 use keywright_model::AccountId;
-use keywright_policy::{Decision, Grant, NamedPolicy, Policies, Request, Resource, ResourcePolicy, decide};
+use keywright_policy::{Decision, NamedPolicy, Policies, Request, Resource, ResourcePolicy, decide};
 
 use crate::context::{CallContext, Caller};
-use crate::policy::{HeldPolicy, OwnedResourcePolicy};
+use crate::policy::{HeldGrant, HeldPolicy, OwnedResourcePolicy};
 
 /// One thing that must be allowed before an operation is carried out.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub(crate) struct Check {
     pub(crate) resource_policy: OwnedResourcePolicy,
     /// The account that the resource belongs to.
     pub(crate) resource_account: AccountId,
-    pub(crate) grants: Vec<Grant>,
+    pub(crate) grants: Vec<HeldGrant>,
 }
 
 impl Check {
@@ -38,7 +38,7 @@ impl Check {
     }
 
     /// These grants have a say.
-    pub(crate) fn grants(self, grants: Vec<Grant>) -> Self {
+    pub(crate) fn grants(self, grants: Vec<HeldGrant>) -> Self {
         Self { grants, ..self }
     }
 
@@ -79,6 +79,7 @@ impl Check {
     /// What the evaluator says. [`crate::pipeline`] asks this of every check; an operation asks it for questions of
     /// its own, such as whether a caller would lock itself out.
     pub(crate) fn decide(&self, caller: &Caller) -> Decision {
+        let held = || caller.identity.iter().chain(&caller.boundary).chain(&caller.session_policies);
         let policies = Policies {
             resource_policy: match &self.resource_policy {
                 OwnedResourcePolicy::None => ResourcePolicy::None,
@@ -86,16 +87,18 @@ impl Check {
                 OwnedResourcePolicy::Optional(document) => ResourcePolicy::Optional(document),
                 OwnedResourcePolicy::Unreadable => ResourcePolicy::Unreadable,
             },
-            identity: caller.identity.iter().map(named).collect(),
-            boundary: caller.boundary.as_ref().map(named),
-            session: caller.session_policies.iter().map(named).collect(),
-            grants: self.grants.clone(),
+            identity: caller.identity.iter().filter_map(named).collect(),
+            boundary: caller.boundary.as_ref().and_then(named),
+            session: caller.session_policies.iter().filter_map(named).collect(),
+            grants: self.grants.iter().map(HeldGrant::borrowed).collect(),
+            unreadable: held().filter(|policy| policy.document.is_none()).map(|policy| policy.name.as_str()).collect(),
             ..Policies::new(&self.resource_account)
         };
         decide(&self.request, &policies)
     }
 }
 
-fn named(policy: &HeldPolicy) -> NamedPolicy<'_> {
-    NamedPolicy { name: &policy.name, document: policy.document.as_deref() }
+/// None for one that cannot be read; that is told apart.
+fn named(policy: &HeldPolicy) -> Option<NamedPolicy<'_>> {
+    policy.document.as_deref().map(|document| NamedPolicy { name: &policy.name, document })
 }

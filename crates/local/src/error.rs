@@ -71,7 +71,10 @@ impl AwsError {
         let request = &check.request;
         let message = format!(
             "User: {} is not authorized to perform: {} on resource: {} {}",
-            request.principal, request.action, request.resource, decision.reason.clause()
+            request.principal,
+            request.action,
+            request.resource,
+            decision.reason.clause()
         );
         match service {
             Service::Kms | Service::Logs => Self::new("AccessDeniedException", 400, message),

@@ -59,7 +59,10 @@ impl Ids {
     ///
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>.
     pub(crate) fn unique_id(&self, prefix: &str) -> String {
-        format!("{prefix}{}", self.text(UNIQUE_ID_ALPHABET, if prefix.starts_with("AK") || prefix.starts_with("AS") { 16 } else { 17 }))
+        format!(
+            "{prefix}{}",
+            self.text(UNIQUE_ID_ALPHABET, if prefix.starts_with("AK") || prefix.starts_with("AS") { 16 } else { 17 })
+        )
     }
 
     /// A text of so many letters and digits.

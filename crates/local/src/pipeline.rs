@@ -161,8 +161,9 @@ fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Res
         return Err(AwsError::unknown_operation(service, &envelope.operation));
     }
     if envelope.operation.is_empty() {
-        return Err(AwsError::new("MissingAction", 400, "The request is missing an action.")
-            .with_query_code("MissingAction"));
+        return Err(
+            AwsError::new("MissingAction", 400, "The request is missing an action.").with_query_code("MissingAction")
+        );
     }
     World::operations(service)
         .iter()
@@ -202,7 +203,9 @@ fn call_context(
 /// A missing or mistyped member, in the service's own words.
 fn input_error(service: Service, error: &InputError) -> AwsError {
     match (service, error) {
-        (Service::Kms, InputError::Missing { member }) => AwsError::new("ValidationException", 400, must_not_be_null(member)),
+        (Service::Kms, InputError::Missing { member }) => {
+            AwsError::new("ValidationException", 400, must_not_be_null(member))
+        }
         (Service::Logs, InputError::Missing { member }) => {
             AwsError::new("InvalidParameterException", 400, must_not_be_null(member))
         }

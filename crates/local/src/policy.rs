@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keywright_model::AccountId;
-use keywright_policy::{Document, Match, PolicyError, PolicyKind, PrincipalPattern, Statement};
+use keywright_policy::{
+    ContextConstraint, Document, Grant, Grantee, Match, PolicyError, PolicyKind, PrincipalPattern, Statement,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,6 +120,59 @@ pub(crate) struct HeldPolicy {
     pub(crate) name: String,
     /// None where it cannot be read: such a policy denies.
     pub(crate) document: Option<Arc<Document>>,
+}
+
+/// A KMS grant, held for the time of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeldGrant {
+    pub(crate) id: String,
+    pub(crate) grantee: HeldGrantee,
+    pub(crate) retiring: Option<HeldGrantee>,
+    /// As KMS names them: `Decrypt`, `ReEncryptFrom`, …
+    pub(crate) operations: Vec<String>,
+    pub(crate) encryption_context: HeldConstraint,
+    pub(crate) source_arn: Option<String>,
+}
+
+/// A principal of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HeldGrantee {
+    Arn(String),
+    Service(String),
+}
+
+/// What the encryption context must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HeldConstraint {
+    Any,
+    Equals(BTreeMap<String, String>),
+    Subset(BTreeMap<String, String>),
+}
+
+impl HeldGrant {
+    pub(crate) fn borrowed(&self) -> Grant<'_> {
+        Grant {
+            id: &self.id,
+            grantee: self.grantee.borrowed(),
+            retiring: self.retiring.as_ref().map(HeldGrantee::borrowed),
+            operations: &self.operations,
+            encryption_context: match &self.encryption_context {
+                HeldConstraint::Any => ContextConstraint::Any,
+                HeldConstraint::Equals(pairs) => ContextConstraint::Equals(pairs),
+                HeldConstraint::Subset(pairs) => ContextConstraint::Subset(pairs),
+            },
+            source_arn: self.source_arn.as_deref(),
+        }
+    }
+}
+
+impl HeldGrantee {
+    fn borrowed(&self) -> Grantee<'_> {
+        match self {
+            Self::Arn(arn) => Grantee::Arn(arn),
+            Self::Service(name) => Grantee::Service(name),
+        }
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]

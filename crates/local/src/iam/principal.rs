@@ -129,7 +129,13 @@ pub(crate) fn user_as_caller(state: &State, user: &User, account: &AccountId, ac
 }
 
 /// A session of a role, with the role's policies as they are now.
-pub(crate) fn role_as_caller(state: &State, role: &Role, session: Arn, session_name: &str, access_key_id: &str) -> Option<Caller> {
+pub(crate) fn role_as_caller(
+    state: &State,
+    role: &Role,
+    session: Arn,
+    session_name: &str,
+    access_key_id: &str,
+) -> Option<Caller> {
     Some(Caller {
         account: AccountId::parse(role.arn.account()).ok()?,
         principal: Principal::Session { session, role: role.arn.clone() },

@@ -65,7 +65,8 @@ pub(crate) fn ensure_role(world: &mut World, arn: &Arn, now: Timestamp, ids: &Id
     if world.iam.roles.contains(&place.key) {
         return Ok(false);
     }
-    let linked_service = place.path.strip_prefix("/aws-service-role/").map(|rest| rest.trim_end_matches('/').to_owned());
+    let linked_service =
+        place.path.strip_prefix("/aws-service-role/").map(|rest| rest.trim_end_matches('/').to_owned());
     let trusted = match &linked_service {
         Some(service) => serde_json::json!({ "Service": service }),
         None => serde_json::json!({ "AWS": format!("arn:{}:iam::{}:root", arn.partition(), arn.account()) }),

@@ -34,7 +34,8 @@ impl Authorization {
     /// When it is missing, or anything in it is.
     pub(super) fn read<B>(request: &Request<B>) -> Result<Self, Refusal> {
         let header = request.headers().get(header::AUTHORIZATION).ok_or(Refusal::Missing)?;
-        let text = header.to_str().map_err(|_| incomplete("Authorization header holds other than visible characters."))?;
+        let text =
+            header.to_str().map_err(|_| incomplete("Authorization header holds other than visible characters."))?;
         let Some(parts) = text.strip_prefix(ALGORITHM) else {
             return Err(incomplete(&format!("Unsupported algorithm in the Authorization header; use {ALGORITHM}.")));
         };
@@ -78,12 +79,13 @@ fn signed_headers<B>(list: &str, request: &Request<B>) -> Result<Vec<String>, Re
     if !is_signed("host") {
         return Err(incomplete("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."));
     }
-    let unsigned = request.headers().keys().find(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str()));
+    let unsigned =
+        request.headers().keys().find(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str()));
     match unsigned {
         // Its value is compared with what was signed, so that it need not be signed itself.
-        Some(name) if name != "x-amz-content-sha256" => {
-            Err(Refusal::Scope { reason: format!("There were headers present in the request which were not signed: {name}") })
-        }
+        Some(name) if name != "x-amz-content-sha256" => Err(Refusal::Scope {
+            reason: format!("There were headers present in the request which were not signed: {name}"),
+        }),
         _ => Ok(names),
     }
 }

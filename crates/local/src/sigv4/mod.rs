@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp, civil};
 use keywright_model::{AccountId, Partition, Region};
 use keywright_policy::Principal;
 
-pub(crate) use authorization::Scope;
 use authorization::Authorization;
+pub(crate) use authorization::Scope;
 use refusal::Refusal;
 
 use crate::context::Caller;
@@ -92,19 +92,21 @@ fn signing_time(headers: &HeaderMap) -> Result<SignedAt, Refusal> {
     let written = headers.get("x-amz-date").or_else(|| headers.get("date")).ok_or_else(missing)?;
     let stamp = written.to_str().unwrap_or_default().to_owned();
     let time = civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &stamp)
-        .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
+        .and_then(|time| jiff::tz::TimeZone::UTC.to_timestamp(time))
         .map_err(|_| Refusal::Incomplete {
             reason: format!("Date must be in ISO-8601 'basic format'. Got '{stamp}'."),
         })?;
-    Ok(SignedAt { time: time.timestamp(), stamp })
+    Ok(SignedAt { time, stamp })
 }
 
 /// The region of the scope, once the scope is known to be in order.
 fn scoped_region(scope: &Scope, service: Service, stamp: &str) -> Result<Region, Refusal> {
     let day = stamp.get(..8).unwrap_or_default();
     if scope.date != day {
-        let reason =
-            format!("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{day}', from '{stamp}'.", scope.date);
+        let reason = format!(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{day}', from '{stamp}'.",
+            scope.date
+        );
         return Err(Refusal::Scope { reason });
     }
     let wrong_region = || Refusal::Scope { reason: "Credential should be scoped to a valid region.".into() };
@@ -119,12 +121,7 @@ fn scoped_region(scope: &Scope, service: Service, stamp: &str) -> Result<Region,
     Ok(region)
 }
 
-fn find_credentials(
-    world: &World,
-    access_key_id: &str,
-    partition: Partition,
-    now: Timestamp,
-) -> Option<Credentials> {
+fn find_credentials(world: &World, access_key_id: &str, partition: Partition, now: Timestamp) -> Option<Credentials> {
     if let Ok(account) = AccountId::parse(access_key_id) {
         return Some(root_credentials(account));
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::backends::FileBackend;
+use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 use tokio::sync::watch;
 
 use super::{AnyTable, Change};
@@ -88,7 +89,9 @@ impl Store {
     pub(crate) fn open(folder: &Path, mut tables: Vec<&mut dyn AnyTable>) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);
         let file = private_file(folder, &path)?;
-        let database = Database::builder().create_file(file).map_err(|error| database_error(&path, error.into()))?;
+        let database = FileBackend::new(file)
+            .and_then(|backend| Database::builder().create_with_backend(backend))
+            .map_err(|error| database_error(&path, error.into()))?;
         load(&database, &mut tables).map_err(|error| match error {
             LoadError::Database(source) => database_error(&path, *source),
             LoadError::Record(error) => error,

@@ -18,7 +18,9 @@ impl Parameters {
     /// Reads the form of the body, and the query string of the URI.
     pub(super) fn read(uri_query: Option<&str>, body: &[u8]) -> Self {
         let mut parameters = Self::default();
-        for (name, value) in form_urlencoded::parse(uri_query.unwrap_or_default().as_bytes()).chain(form_urlencoded::parse(body)) {
+        for (name, value) in
+            form_urlencoded::parse(uri_query.unwrap_or_default().as_bytes()).chain(form_urlencoded::parse(body))
+        {
             match name.as_ref() {
                 "Action" => parameters.action = Some(value.into_owned()),
                 "Version" => parameters.version = Some(value.into_owned()),

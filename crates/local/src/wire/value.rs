@@ -110,7 +110,9 @@ pub(crate) fn shape(value: &Value) -> Shape<'_> {
 
 fn shape_of_object(members: &serde_json::Map<String, Value>) -> Shape<'_> {
     if members.len() == 1 {
-        if let Some(time) = members.get(TIME_MARK).and_then(Value::as_i64).and_then(|at| Timestamp::from_microsecond(at).ok()) {
+        if let Some(time) =
+            members.get(TIME_MARK).and_then(Value::as_i64).and_then(|at| Timestamp::from_microsecond(at).ok())
+        {
             return Shape::Time(time);
         }
         if let Some(Value::Object(entries)) = members.get(MAP_MARK) {

@@ -72,7 +72,9 @@ impl Xml {
             '\r' => self.0.push_str("&#xD;"),
             '\t' | '\n' => self.0.push(character),
             // XML 1.0 has no way to write other control characters.
-            _ if character.is_control() || character == '\u{fffe}' || character == '\u{ffff}' => self.0.push('\u{fffd}'),
+            _ if character.is_control() || character == '\u{fffe}' || character == '\u{ffff}' => {
+                self.0.push('\u{fffd}')
+            }
             _ => self.0.push(character),
         }
     }
