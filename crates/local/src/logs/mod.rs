@@ -1,0 +1,11 @@
+//! CloudWatch Logs: what exists of it and what can be done with it.
+
+use crate::operation::operations;
+use crate::store::tables;
+
+tables! {
+    /// What exists in CloudWatch Logs.
+    pub(crate) struct State in "logs" {}
+}
+
+operations![];
