@@ -20,6 +20,10 @@ impl EncryptionContext {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    pub(crate) fn into_pairs(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
     /// The pairs as one sequence of bytes: sorted by key, each key and value behind its length, so that no two
     /// contexts have the same bytes (`{"ab": "c"}` is not `{"a": "bc"}`).
     pub(crate) fn to_bytes(&self) -> Vec<u8> {

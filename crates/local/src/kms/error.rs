@@ -1,4 +1,6 @@
-use keywright_model::Arn;
+use keywright_model::{Arn, ParseError};
+
+use crate::error::AwsError;
 
 /// Why KMS refuses: the exceptions of its API, each with what it must say.
 ///
@@ -91,11 +93,27 @@ impl KmsError {
         Self::Internal { message: message.to_string() }
     }
 
+    /// What must have been checked before, and was not.
+    pub(crate) fn unparsable(error: &ParseError) -> Self {
+        Self::internal(error)
+    }
+
     /// A member of the request that breaks its constraint, in the words of AWS's validator. The value is left out
     /// where it is secret or long.
     pub(crate) fn constraint(member: &str, value: &str, constraint: &str) -> Self {
         Self::validation(format!(
             "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
         ))
+    }
+}
+
+/// The wire error. Every refusal is the caller's fault and has status 400, `NotFoundException` and
+/// `AccessDeniedException` among them.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors>.
+impl From<KmsError> for AwsError {
+    fn from(error: KmsError) -> Self {
+        let status = if matches!(error, KmsError::Internal { .. }) { 500 } else { 400 };
+        Self::new(error.code(), status, error.to_string())
     }
 }

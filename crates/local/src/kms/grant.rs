@@ -53,7 +53,7 @@ pub(crate) enum Party {
 
 /// When a grant applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct Constraints {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) encryption_context_subset: Option<EncryptionContext>,
@@ -222,6 +222,11 @@ impl Constraints {
 }
 
 impl GrantOperation {
+    /// The name in the API, which is also the action's.
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
     fn suits_symmetric_keys(self) -> bool {
         matches!(
             self,

@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use keywright_model::{AccountId, Arn, KeyId, Region, Tags};
 
 use super::error::KmsError;
 use super::material::{Backing, later};
+use crate::policy::StoredPolicy;
 
 /// One KMS key: what each Region has of its own. What related keys share is their [`Backing`].
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -16,19 +15,8 @@ pub(crate) struct Key {
     pub(crate) created: Timestamp,
     pub(crate) description: String,
     pub(crate) status: Status,
-    pub(crate) policy: KeyPolicy,
+    pub(crate) policy: StoredPolicy,
     pub(crate) tags: Tags,
-}
-
-/// A key policy as it was put, and whom its ARNs meant then.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html> (a role
-/// that is deleted and made again is not the same principal).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct KeyPolicy {
-    pub(crate) text: String,
-    /// The unique ID of each user and role that the policy names, by its ARN.
-    pub(crate) principals: BTreeMap<String, String>,
 }
 
 /// The state of a key, with what belongs to it.
@@ -137,7 +125,13 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use keywright_policy::PolicyKind;
+
     use super::*;
+    use crate::iam;
+
+    const DENY_ALL: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
     fn key(status: Status) -> Key {
         Key {
@@ -148,7 +142,7 @@ mod tests {
             created: Timestamp::UNIX_EPOCH,
             description: String::new(),
             status,
-            policy: KeyPolicy { text: String::new(), principals: BTreeMap::new() },
+            policy: StoredPolicy::new(DENY_ALL, PolicyKind::Key, &iam::State::default()).expect("a policy"),
             tags: Tags::new(),
         }
     }
