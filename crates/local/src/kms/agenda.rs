@@ -81,7 +81,9 @@ impl State {
                     key.status = Status::Enabled;
                 }
             }
-            Some(Status::PendingDeletion { deletion_date }) if deletion_date <= due.at => self.delete(&due.place, due.at),
+            Some(Status::PendingDeletion { deletion_date }) if deletion_date <= due.at => {
+                self.delete(&due.place, due.at)
+            }
             _ => {}
         }
     }

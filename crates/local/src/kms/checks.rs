@@ -94,7 +94,12 @@ pub(crate) fn check_of(action: &str, facts: &KeyFacts<'_>, call: &CallContext) -
 }
 
 /// The check of making a key, which no key policy can allow.
-pub(crate) fn on_new_key(multi_region: Option<MultiRegionKind>, tags: &Tags, bypass: bool, call: &CallContext) -> Check {
+pub(crate) fn on_new_key(
+    multi_region: Option<MultiRegionKind>,
+    tags: &Tags,
+    bypass: bool,
+    call: &CallContext,
+) -> Check {
     let check = Check::new(call, "kms:CreateKey", Resource::Any)
         .with("kms:BypassPolicyLockoutSafetyCheck", bypass.to_string())
         .request_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
@@ -103,7 +108,8 @@ pub(crate) fn on_new_key(multi_region: Option<MultiRegionKind>, tags: &Tags, byp
 
 /// The check of tagging a key that is only being made, which no key policy can allow.
 pub(crate) fn on_new_tags(arn: Arn, tags: &Tags, call: &CallContext) -> Check {
-    Check::new(call, "kms:TagResource", arn).request_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    Check::new(call, "kms:TagResource", arn)
+        .request_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
 /// The check of an operation on no key in particular.

@@ -304,7 +304,9 @@ fn check_context(context: &EncryptionContext) -> Result<(), KmsError> {
         return Err(KmsError::validation("An encryption context constraint can have up to 8 pairs."));
     }
     match context.iter().any(|(key, value)| value.chars().count() > 384 || key.is_empty()) {
-        true => Err(KmsError::validation("The values of an encryption context constraint can have up to 384 characters.")),
+        true => {
+            Err(KmsError::validation("The values of an encryption context constraint can have up to 384 characters."))
+        }
         false => Ok(()),
     }
 }
@@ -369,7 +371,11 @@ mod tests {
             (&[Decrypt], subset(&[("team", "b")]), false),
             (&[Decrypt, Encrypt], subset(&[("team", "a")]), false),
         ] {
-            assert_eq!(terms(operations, constraints.clone()).is_within(&parent), expected, "{operations:?} {constraints:?}");
+            assert_eq!(
+                terms(operations, constraints.clone()).is_within(&parent),
+                expected,
+                "{operations:?} {constraints:?}"
+            );
         }
         let no_create = terms(&[Decrypt], Constraints::default());
         assert!(!terms(&[Decrypt], Constraints::default()).is_within(&no_create));
@@ -381,8 +387,12 @@ mod tests {
     fn refuses_terms_that_the_api_does_not_take() {
         use GrantOperation::{Decrypt, Sign};
         let nine: Vec<(String, String)> = (0..9).map(|at| (format!("k{at}"), "v".to_owned())).collect();
-        let nine = Constraints { encryption_context_subset: Some(nine.into_iter().collect()), ..Constraints::default() };
-        let both = Constraints { encryption_context_equals: subset(&[("a", "b")]).encryption_context_subset, ..subset(&[("a", "b")]) };
+        let nine =
+            Constraints { encryption_context_subset: Some(nine.into_iter().collect()), ..Constraints::default() };
+        let both = Constraints {
+            encryption_context_equals: subset(&[("a", "b")]).encryption_context_subset,
+            ..subset(&[("a", "b")])
+        };
         let long = "v".repeat(385);
         let bucket = Constraints { source_arn: Some("arn:aws:s3:::some-bucket-name".into()), ..Constraints::default() };
         for wrong in [

@@ -23,15 +23,23 @@ pub(crate) struct Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Status {
     /// A replica that is being made, ready at that time.
-    Creating { until: Timestamp },
+    Creating {
+        until: Timestamp,
+    },
     Enabled,
     Disabled,
     /// One of two keys that change places as primary, until that time. Both were enabled.
-    Updating { until: Timestamp },
+    Updating {
+        until: Timestamp,
+    },
     /// Deleted at that time, unless cancelled.
-    PendingDeletion { deletion_date: Timestamp },
+    PendingDeletion {
+        deletion_date: Timestamp,
+    },
     /// A primary that waits for its replicas to be deleted; then its waiting period begins.
-    PendingReplicaDeletion { window_in_days: u16 },
+    PendingReplicaDeletion {
+        window_in_days: u16,
+    },
 }
 
 /// What an operation asks of the state of its key.
@@ -135,7 +143,8 @@ mod tests {
 
     fn key(status: Status) -> Key {
         Key {
-            arn: Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab").expect("ARN"),
+            arn: Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+                .expect("ARN"),
             account: AccountId::parse("111122223333").expect("account"),
             region: Region::parse("eu-west-1").expect("Region"),
             id: KeyId::parse("1234abcd-12ab-34cd-56ef-1234567890ab").expect("ID"),

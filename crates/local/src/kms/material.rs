@@ -125,7 +125,9 @@ impl Backing {
     pub(crate) fn rotate_on_demand(&mut self, bytes: MaterialBytes, now: Timestamp) -> Result<(), KmsError> {
         if self.on_demand_rotations >= MAX_ON_DEMAND_ROTATIONS {
             return Err(KmsError::LimitExceeded {
-                message: format!("The key has been rotated on demand {MAX_ON_DEMAND_ROTATIONS} times, the most allowed."),
+                message: format!(
+                    "The key has been rotated on demand {MAX_ON_DEMAND_ROTATIONS} times, the most allowed."
+                ),
             });
         }
         if self.automatic.is_some_and(|automatic| automatic.next <= now + ABOUT_TO_ROTATE) {
@@ -167,8 +169,12 @@ impl MaterialId {
 
     /// The 32 bytes, as they stand in a ciphertext.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let digits: Vec<u8> =
-            self.0.chars().filter_map(|digit| digit.to_digit(16)).filter_map(|digit| u8::try_from(digit).ok()).collect();
+        let digits: Vec<u8> = self
+            .0
+            .chars()
+            .filter_map(|digit| digit.to_digit(16))
+            .filter_map(|digit| u8::try_from(digit).ok())
+            .collect();
         digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
     }
 }

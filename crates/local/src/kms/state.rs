@@ -88,7 +88,13 @@ impl State {
     ///
     /// # Errors
     /// `NotFoundException`, `InvalidArnException`, `ValidationException`, `AccessDeniedException`.
-    pub(crate) fn target(&self, id: &str, forms: Forms, call: &CallContext, action: &str) -> Result<Target<'_>, KmsError> {
+    pub(crate) fn target(
+        &self,
+        id: &str,
+        forms: Forms,
+        call: &CallContext,
+        action: &str,
+    ) -> Result<Target<'_>, KmsError> {
         if !(1..=2048).contains(&id.len()) {
             return Err(KmsError::constraint("keyId", id, "Member must have length between 1 and 2048"));
         }
@@ -115,7 +121,9 @@ impl State {
 
     /// As [`State::key_mut`], for what related keys share.
     pub(crate) fn backing_mut(&mut self, place: &Place) -> Result<&mut Backing, KmsError> {
-        self.backings.get_mut(&place.backing_path()).ok_or_else(|| KmsError::internal("key material is gone within a call"))
+        self.backings
+            .get_mut(&place.backing_path())
+            .ok_or_else(|| KmsError::internal("key material is gone within a call"))
     }
 
     /// The aliases of a key.
@@ -155,9 +163,7 @@ impl State {
             Some(Target { alias: Some(&alias.name), ..self.at(&place)? })
         });
         found.ok_or_else(|| match super::alias::alias_arn(account, &call.region, name) {
-            Ok(arn) if *account == call.account => {
-                KmsError::NotFound { message: format!("Alias {arn} is not found.") }
-            }
+            Ok(arn) if *account == call.account => KmsError::NotFound { message: format!("Alias {arn} is not found.") },
             Ok(arn) => hidden(&arn, call, action),
             Err(error) => error,
         })
@@ -206,7 +212,8 @@ impl Named {
         }
         match (arn.resource_of_kind("key"), forms) {
             (Some(key), _) => {
-                let key = KeyId::parse(key).map_err(|_| KmsError::NotFound { message: format!("Invalid keyId {key}") })?;
+                let key =
+                    KeyId::parse(key).map_err(|_| KmsError::NotFound { message: format!("Invalid keyId {key}") })?;
                 Ok(Self::Key(Place { account, region: call.region.clone(), key }))
             }
             (None, Forms::KeyOrAlias) if arn.resource().starts_with("alias/") => Self::alias(arn.resource(), &account),

@@ -38,10 +38,7 @@ impl Operation for CreateAlias {
 
     fn authorize(input: &Self::Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         let name = custom_alias_name(&input.alias_name)?;
-        Ok(vec![
-            on_alias(Self::NAME, &name, call)?,
-            on_key(Self::NAME, &input.target_key_id, Forms::Key, call, world)?,
-        ])
+        Ok(vec![on_alias(Self::NAME, &name, call)?, on_key(Self::NAME, &input.target_key_id, Forms::Key, call, world)?])
     }
 
     fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
@@ -50,7 +47,9 @@ impl Operation for CreateAlias {
         let arn = alias_arn(&call.account, &call.region, &name)?;
         let path = alias_path(&name, call);
         if world.kms.aliases.contains(&path) {
-            return Err(KmsError::AlreadyExists { message: format!("An alias with the name {arn} already exists") }.into());
+            return Err(
+                KmsError::AlreadyExists { message: format!("An alias with the name {arn} already exists") }.into()
+            );
         }
         refuse_too_many(&place, &world.kms)?;
         let alias = Alias { name, arn, key: place.key, created: call.now, updated: call.now };
@@ -154,7 +153,12 @@ impl Operation for ListAliases {
         Ok(vec![on_nothing(Self::NAME, call)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let key = match &input.key_id {
             Some(key_id) => Some(place(Self::NAME, key_id, Forms::Key, Need::Any, call, world)?.key),
             None => None,

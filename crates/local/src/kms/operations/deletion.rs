@@ -46,7 +46,12 @@ impl Operation for ScheduleKeyDeletion {
         Ok(vec![check.with("kms:ScheduleKeyDeletionPendingWindowInDays", window.to_string())])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let window = checked_window(input.pending_window_in_days)?;
         let place = place(Self::NAME, &input.key_id, Forms::Key, Need::Settled, call, world)?;
         let waits = world
@@ -86,7 +91,12 @@ impl Operation for CancelKeyDeletion {
     }
 
     /// A rescued key is disabled.
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let place = place(Self::NAME, &input.key_id, Forms::Key, Need::PendingDeletion, call, world)?;
         let key = world.kms.key_mut(&place)?;
         key.status = Status::Disabled;

@@ -56,7 +56,12 @@ impl Operation for Encrypt {
         Ok(vec![with_context(check.with("kms:EncryptionAlgorithm", ALGORITHM), &input.encryption_context)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let place = place(Self::NAME, &input.key_id, Forms::KeyOrAlias, Need::Usable, call, world)?;
         end_dry_run(input.dry_run)?;
         let sealed = encrypt(&place, input.plaintext.as_slice(), &input.encryption_context, call, &world.kms)?;
@@ -108,7 +113,12 @@ impl Operation for Decrypt {
         Ok(vec![with_context(check, &input.encryption_context)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let source = input.source()?;
         let target = source.target("kms:Decrypt", call, &world.kms)?;
         let opened = decrypt(&source, &target, &input.encryption_context)?;
@@ -191,7 +201,12 @@ impl Operation for ReEncrypt {
         ])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let source = input.source()?;
         let from = source.target(RE_ENCRYPT_FROM, call, &world.kms)?;
         let opened = decrypt(&source, &from, &input.source_encryption_context)?;
@@ -293,7 +308,12 @@ impl Operation for GenerateDataKey {
         input.authorize(Self::NAME, call, world)
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let (plaintext, Sealed { blob, arn, material }) = input.make(Self::NAME, call, world)?;
         Ok(GenerateDataKeyOutput { ciphertext_blob: blob, plaintext, key_id: arn, key_material_id: material })
     }
@@ -320,7 +340,12 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         input.authorize(Self::NAME, call, world)
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let (_, Sealed { blob, arn, material }) = input.make(Self::NAME, call, world)?;
         Ok(GenerateDataKeyWithoutPlaintextOutput { ciphertext_blob: blob, key_id: arn, key_material_id: material })
     }

@@ -65,7 +65,12 @@ impl Operation for CreateGrant {
         Ok(vec![describe(check, &terms)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let terms = input.terms(&world.iam)?;
         let place = place(Self::NAME, &input.key_id, Forms::Key, Need::Enabled, call, world)?;
         end_dry_run(input.dry_run)?;
@@ -169,7 +174,12 @@ impl Operation for ListGrants {
         Ok(vec![check.with(FOR_AWS_RESOURCE, "false")])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         check_grant_id(input.grant_id.as_deref())?;
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:ListGrants")?;
         let is_wanted = |grant: &&Grant| {
@@ -210,7 +220,12 @@ impl Operation for ListRetirableGrants {
         Ok(vec![Check::new(call, "kms:ListRetirableGrants", arn)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let principal = input.principal()?;
         let is_wanted = |grant: &&Grant| {
             grant.region == call.region
@@ -224,9 +239,9 @@ impl ListRetirableGrantsInput {
     fn principal(&self) -> Result<&str, KmsError> {
         match (&self.retiring_principal, &self.retiring_service_principal) {
             (Some(principal), None) => Ok(principal),
-            (None, Some(_)) => Err(KmsError::validation(
-                "The RetiringServicePrincipal filter is usable by service principals only.",
-            )),
+            (None, Some(_)) => {
+                Err(KmsError::validation("The RetiringServicePrincipal filter is usable by service principals only."))
+            }
             _ => Err(KmsError::validation(
                 "You must specify either RetiringPrincipal or RetiringServicePrincipal, but not both.",
             )),
@@ -380,7 +395,8 @@ fn grant_on<'a>(
 }
 
 fn check_grant_id(grant_id: Option<&str>) -> Result<(), KmsError> {
-    match grant_id.is_none_or(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+    match grant_id.is_none_or(|id| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    {
         true => Ok(()),
         false => Err(KmsError::InvalidGrantId { message: "The grant ID is not valid.".to_owned() }),
     }
@@ -393,7 +409,8 @@ fn list<'a>(
     marker: Option<&str>,
 ) -> Result<ListGrantsOutput, AwsError> {
     let entries = grants.map(|grant| entry(grant, iam)).collect::<Result<_, KmsError>>()?;
-    let Page { items, next_marker } = page(entries, |entry: &GrantListEntry| entry.path.clone(), limit, marker, GRANTS)?;
+    let Page { items, next_marker } =
+        page(entries, |entry: &GrantListEntry| entry.path.clone(), limit, marker, GRANTS)?;
     Ok(ListGrantsOutput { grants: items, truncated: next_marker.is_some(), next_marker })
 }
 

@@ -62,7 +62,8 @@ impl Operation for CreateKey {
         let kind = input.multi_region.then_some(MultiRegionKind::Primary);
         let create = on_new_key(kind, &tags, input.bypass_policy_lockout_safety_check, call);
         // The key has no ID yet: a policy that lets all keys of the account be tagged matches.
-        let tagging = (!tags.is_empty()).then(|| Ok::<_, AwsError>(on_new_tags(call.arn("kms", "key/*")?, &tags, call)));
+        let tagging =
+            (!tags.is_empty()).then(|| Ok::<_, AwsError>(on_new_tags(call.arn("kms", "key/*")?, &tags, call)));
         Ok(std::iter::once(Ok(create)).chain(tagging).collect::<Result<_, _>>()?)
     }
 
@@ -72,7 +73,11 @@ impl Operation for CreateKey {
         world: &mut World,
         _: &Authorized,
     ) -> Result<Self::Output, AwsError> {
-        let place = Place { account: call.account.clone(), region: call.region.clone(), key: new_id(input.multi_region, &call.ids)? };
+        let place = Place {
+            account: call.account.clone(),
+            region: call.region.clone(),
+            key: new_id(input.multi_region, &call.ids)?,
+        };
         let kind = input.multi_region.then_some(MultiRegionKind::Primary);
         let new = NewKey {
             policy: input.policy.as_deref(),
@@ -173,7 +178,12 @@ impl Operation for DescribeKey {
         Ok(vec![on_key(Self::NAME, &input.key_id, Forms::KeyOrAlias, call, world)?])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let place = place(Self::NAME, &input.key_id, Forms::KeyOrAlias, Need::Any, call, world)?;
         metadata(&place, world)
     }
@@ -215,7 +225,12 @@ impl Operation for ListKeys {
         Ok(vec![on_nothing(Self::NAME, call)])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         if input.resource_owners.is_some_and(|owners| owners.iter().any(|owner| owner != "SELF")) {
             return Err(KmsError::unsupported("Keys that are shared through RAM are not supported here.").into());
         }

@@ -44,7 +44,12 @@ impl Operation for GetKeyPolicy {
         Ok(vec![check.with("kms:PolicyName", input.policy_name.as_deref().unwrap_or(POLICY_NAME))])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         check_name(input.policy_name.as_deref())?;
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:GetKeyPolicy")?;
         let policy = target.key.policy.text(&world.iam).into_owned();

@@ -68,7 +68,12 @@ impl Operation for ReplicateKey {
         Ok(checks)
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let region = checked_region(&input.replica_region, "replicaRegion", call)?;
         let primary = replicable(Self::NAME, &input.key_id, call, world)?;
         let replica = primary.in_region(&region);

@@ -93,7 +93,12 @@ impl Operation for GetKeyRotationStatus {
     /// While a key is pending deletion its status reads false; cancelling brings it back.
     ///
     /// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html>.
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:GetKeyRotationStatus")?;
         let automatic = target.backing.automatic().filter(|_| !target.key.status.is_pending_deletion());
         Ok(GetKeyRotationStatusOutput {
@@ -124,7 +129,12 @@ impl Operation for RotateKeyOnDemand {
         Ok(vec![on_key(Self::NAME, &input.key_id, Forms::Key, call, world)?])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let place = rotatable(Self::NAME, &input.key_id, call, world)?;
         let material = MaterialBytes::draw(|bytes| call.ids.fill(bytes));
         world.kms.backing_mut(&place)?.rotate_on_demand(material, call.now)?;
@@ -182,7 +192,12 @@ impl Operation for ListKeyRotations {
         Ok(vec![on_key(Self::NAME, &input.key_id, Forms::Key, call, world)?])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:ListKeyRotations")?;
         let materials = target.backing.materials();
         let all = input.include_key_material == Some(IncludeKeyMaterial::All);

@@ -97,7 +97,12 @@ impl Operation for ListResourceTags {
         Ok(vec![on_key(Self::NAME, &input.key_id, Forms::Key, call, world)?])
     }
 
-    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Self::Output, AwsError> {
+    fn call(
+        input: Self::Input,
+        call: &CallContext,
+        world: &mut World,
+        _: &Authorized,
+    ) -> Result<Self::Output, AwsError> {
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:ListResourceTags")?;
         let mut tags = tag_list(&target.key.tags);
         tags.sort_by(|one, other| one.tag_key.cmp(&other.tag_key));
