@@ -60,10 +60,11 @@ impl<V: Record> Table<V> {
     }
 
     /// The records whose keys begin with the prefix, in the order of their keys.
-    pub(crate) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a V)> {
+    pub(crate) fn with_prefix<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a String, &'a V)> + use<'a, V> {
+        let prefix = prefix.to_owned();
         self.rows
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(move |(key, _)| key.starts_with(prefix))
+            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(&prefix))
     }
 
     fn note(&mut self, key: &str) {
