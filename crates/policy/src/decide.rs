@@ -9,6 +9,7 @@ use keywright_model::AccountId;
 use crate::actions;
 use crate::document::{Document, Effect, Match, PrincipalPattern, Statement};
 use crate::grant::Grant;
+use crate::operator::Operator;
 use crate::principal::{self, Naming};
 use crate::reason::{Cause, Decision, Reason, Source};
 use crate::request::{Principal, Request};
@@ -328,5 +329,7 @@ fn cause(source: Source, policy: Option<&str>, at: usize, statement: &Statement)
 fn names_by_condition(statement: &Statement) -> bool {
     let everyone =
         matches!(&statement.principal, Some(Match::Is(names)) if names.contains(&PrincipalPattern::Everyone));
-    everyone && statement.conditions.iter().any(|it| it.key.eq_ignore_ascii_case("aws:PrincipalArn"))
+    let picks = |operator: &str| Operator::parse(operator).is_some_and(|it| !it.negated && !it.if_exists);
+    everyone
+        && statement.conditions.iter().any(|it| it.key.eq_ignore_ascii_case("aws:PrincipalArn") && picks(&it.operator))
 }

@@ -87,17 +87,21 @@ fn canonical_condition(condition: &Condition) -> (String, String, BTreeSet<Strin
 
 /// The patterns that no other one covers.
 fn without_narrower(patterns: BTreeSet<String>) -> BTreeSet<String> {
-    let covers = |wide: &str, narrow: &str| {
-        // A `?` of the wider pattern would take the `*` of the narrower one for a single character.
-        wide != narrow && !wide.contains(['?', '$']) && !narrow.contains('$') && glob::matches(wide, narrow)
-    };
-    let kept = |pattern: &&String| !patterns.iter().any(|wide| covers(wide, pattern));
-    let kept: BTreeSet<String> = patterns.iter().filter(kept).cloned().collect();
+    let is_kept = |pattern: &&String| !patterns.iter().any(|wide| wide != *pattern && covers(wide, pattern));
+    let kept: BTreeSet<String> = patterns.iter().filter(is_kept).cloned().collect();
     // Two patterns that cover each other (`**` and `*`) must not take each other away.
     if kept.is_empty() { patterns } else { kept }
 }
 
-fn may_have_variable(statement: &Statement) -> bool {
+/// Whether every text that fits the narrow pattern fits the wide one. It may say no where it cannot tell.
+pub(crate) fn covers(wide: &str, narrow: &str) -> bool {
+    // A `?` of the wider pattern would take the `*` of the narrower one for a single character, and what a variable
+    // stands for is not known.
+    wide == narrow || (!wide.contains(['?', '$']) && !narrow.contains('$') && glob::matches(wide, narrow))
+}
+
+/// Whether the version of the language decides what the statement means.
+pub(crate) fn may_have_variable(statement: &Statement) -> bool {
     let texts = statement
         .resource
         .iter()
