@@ -11,6 +11,10 @@ pub(crate) struct Tag {
     pub(crate) value: String,
 }
 
+/// An answer without members, which is still an answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Empty {}
+
 /// Why tags are not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TagRefusal {

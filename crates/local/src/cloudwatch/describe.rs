@@ -135,7 +135,9 @@ impl Operation for DescribeAlarms {
 impl DescribeAlarmsInput {
     fn check(&self) -> Result<(), AwsError> {
         if self.children_of_alarm_name.is_some() || self.parents_of_alarm_name.is_some() {
-            return Err(unsupported("ChildrenOfAlarmName and ParentsOfAlarmName, which are about composite alarms, are"));
+            return Err(unsupported(
+                "ChildrenOfAlarmName and ParentsOfAlarmName, which are about composite alarms, are",
+            ));
         }
         if self.alarm_names.len() > MOST_RECORDS {
             return Err(constraint("alarmNames", self.alarm_names.len(), "have length less than or equal to 100"));

@@ -9,7 +9,7 @@ use crate::error::AwsError;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
 use crate::service::Service;
-use crate::tagging::{Tag, add_tags, tag_list, tag_pairs};
+use crate::tagging::{Empty, Tag, add_tags, tag_list, tag_pairs};
 use crate::world::World;
 
 /// Adds tags to an alarm.
@@ -54,10 +54,6 @@ pub(super) struct ListTagsForResourceInput {
 pub(super) struct ListTagsForResourceOutput {
     tags: Vec<Tag>,
 }
-
-/// An answer without members, which is still an answer.
-#[derive(Debug, Serialize)]
-pub(super) struct Empty {}
 
 impl Operation for TagResource {
     const SERVICE: Service = Service::CloudWatch;

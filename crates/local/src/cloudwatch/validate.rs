@@ -284,8 +284,7 @@ const WEEK: u64 = 604_800;
 
 pub(super) const STATISTICS: [&str; 5] = ["SampleCount", "Average", "Sum", "Minimum", "Maximum"];
 const MISSING_DATA_TREATMENTS: [&str; 4] = ["breaching", "notBreaching", "ignore", "missing"];
-const ACTION_SERVICES: [&str; 8] =
-    ["sns", "lambda", "automate", "swf", "autoscaling", "ssm", "ssm-incidents", "aiops"];
+const ACTION_SERVICES: [&str; 8] = ["sns", "lambda", "automate", "swf", "autoscaling", "ssm", "ssm-incidents", "aiops"];
 const COMPARISONS: [&str; 7] = [
     "GreaterThanOrEqualToThreshold",
     "GreaterThanThreshold",

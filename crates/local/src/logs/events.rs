@@ -349,16 +349,18 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), AwsError> {
     for event in events {
         validate::length("logEvents.member.message", &event.message, 1, usize::MAX)?;
         if event.timestamp < 0 {
-            return Err(constraint("logEvents.member.timestamp", event.timestamp, "have value greater than or equal to 0"));
+            return Err(constraint(
+                "logEvents.member.timestamp",
+                event.timestamp,
+                "have value greater than or equal to 0",
+            ));
         }
     }
     if events.iter().map(|event| size(&event.message)).sum::<u64>() > MOST_BATCH_BYTES {
         return Err(invalid_parameter(format!("Upload too large: the most is {MOST_BATCH_BYTES} bytes.")));
     }
     if !events.is_sorted_by_key(|event| event.timestamp) {
-        return Err(invalid_parameter(
-            "Log events in a single PutLogEvents request must be in chronological order.",
-        ));
+        return Err(invalid_parameter("Log events in a single PutLogEvents request must be in chronological order."));
     }
     let (first, last) = (events.first(), events.last());
     let span = first.zip(last).map_or(0, |(first, last)| last.timestamp.saturating_sub(first.timestamp));

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{constraint, invalid_parameter, invalid_token, limit_exceeded, no_such_filter, unsupported};
 use super::pattern::Pattern;
-use super::{
-    MetricFilter, MetricTransformation, existing_group, group_check, group_key, key_in_group, validate,
-};
+use super::{MetricFilter, MetricTransformation, existing_group, group_check, group_key, key_in_group, validate};
 use crate::check::Check;
 use crate::cloudwatch::UNITS;
 use crate::context::CallContext;
@@ -291,8 +289,7 @@ fn single_transformation(transformations: Vec<MetricTransformation>) -> Result<M
     let count = transformations.len();
     let wrong = |rule| constraint("metricTransformations", count, rule);
     let mut transformations = transformations.into_iter();
-    let transformation =
-        transformations.next().ok_or_else(|| wrong("have length greater than or equal to 1"))?;
+    let transformation = transformations.next().ok_or_else(|| wrong("have length greater than or equal to 1"))?;
     if transformations.next().is_some() {
         return Err(wrong("have length less than or equal to 1"));
     }
@@ -329,7 +326,9 @@ fn check_metric_value(value: &str) -> Result<(), AwsError> {
     if is_number || is_field {
         return Ok(());
     }
-    Err(invalid_parameter(format!("Invalid metric transformation: the metric value {value} is no number and no field.")))
+    Err(invalid_parameter(format!(
+        "Invalid metric transformation: the metric value {value} is no number and no field."
+    )))
 }
 
 fn check_dimensions(

@@ -3,7 +3,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::error::{already_exists, constraint, invalid_parameter, invalid_token, unsupported};
-use super::{LogGroup, existing_group, group_check, group_key, tag_check, tags, validate};
+use super::{LogGroup, existing_group, group_check, group_key, remove_prefix, tag_check, tags, validate};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
@@ -163,9 +163,9 @@ impl Operation for DeleteLogGroup {
         let inside = format!("{key}:");
         let logs = &mut world.logs;
         logs.groups.remove(&key);
-        logs.filters.remove_prefix(&inside);
-        logs.streams.remove_prefix(&inside);
-        logs.events.remove_prefix(&inside);
+        remove_prefix(&mut logs.filters, &inside);
+        remove_prefix(&mut logs.streams, &inside);
+        remove_prefix(&mut logs.events, &inside);
         Ok(())
     }
 }
@@ -244,7 +244,11 @@ impl Operation for PutRetentionPolicy {
         let days = input.retention_in_days;
         if !RETENTIONS.contains(&days) {
             let known: Vec<_> = RETENTIONS.iter().map(ToString::to_string).collect();
-            return Err(constraint("retentionInDays", days, &format!("satisfy enum value set: [{}]", known.join(", "))));
+            return Err(constraint(
+                "retentionInDays",
+                days,
+                &format!("satisfy enum value set: [{}]", known.join(", ")),
+            ));
         }
         set_retention(&input.log_group_name, Some(days), call, world)
     }
@@ -299,6 +303,5 @@ const STANDARD: &str = "STANDARD";
 const CLASSES: [&str; 4] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"];
 const MOST_DESCRIBED: u32 = 50;
 /// Days. Source: the page of `PutRetentionPolicy`.
-const RETENTIONS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const RETENTIONS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];

@@ -23,7 +23,7 @@ use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::operation::operations;
 use crate::service::Service;
-use crate::store::tables;
+use crate::store::{Record, Table, tables};
 use crate::tagging::tags_of;
 use crate::unsupported::unsupported;
 use crate::world::World;
@@ -185,6 +185,13 @@ fn key_in_group(call: &CallContext, group: &str, name: &str) -> String {
     format!("{}:{name}", group_key(call, group))
 }
 
+fn remove_prefix<V: Record>(table: &mut Table<V>, prefix: &str) {
+    let keys: Vec<String> = table.with_prefix(prefix).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        table.remove(&key);
+    }
+}
+
 fn existing_group<'a>(call: &CallContext, world: &'a World, group: &str) -> Result<&'a LogGroup, AwsError> {
     world.logs.groups.get(&group_key(call, group)).ok_or_else(no_such_group)
 }
@@ -199,13 +206,7 @@ fn group_check(call: &CallContext, world: &World, action: &str, group: &str) -> 
     stream_check(call, world, action, group, "")
 }
 
-fn stream_check(
-    call: &CallContext,
-    world: &World,
-    action: &str,
-    group: &str,
-    stream: &str,
-) -> Result<Check, AwsError> {
+fn stream_check(call: &CallContext, world: &World, action: &str, group: &str, stream: &str) -> Result<Check, AwsError> {
     let arn = call.arn("logs", &format!("log-group:{group}:log-stream:{stream}"))?;
     Ok(with_group_tags(Check::new(call, action, arn), call, world, group))
 }

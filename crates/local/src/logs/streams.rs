@@ -1,7 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{already_exists, constraint, invalid_parameter, invalid_token, no_such_stream};
-use super::{LogStream, existing_group, group_check, group_key, group_of_identifier, key_in_group, stream_check, validate};
+use super::{
+    LogStream, existing_group, group_check, group_key, group_of_identifier, key_in_group, remove_prefix, stream_check,
+    validate,
+};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
@@ -147,7 +150,7 @@ impl Operation for DeleteLogStream {
         existing_group(call, world, &input.log_group_name)?;
         let key = key_in_group(call, &input.log_group_name, &input.log_stream_name);
         world.logs.streams.remove(&key).ok_or_else(no_such_stream)?;
-        world.logs.events.remove_prefix(&format!("{key}:"));
+        remove_prefix(&mut world.logs.events, &format!("{key}:"));
         Ok(())
     }
 }
@@ -200,9 +203,7 @@ impl DescribeLogStreamsInput {
                 Err(invalid_parameter("Cannot order by LastEventTime with a logStreamNamePrefix."))
             }
             Some("LastEventTime") => Ok(()),
-            Some(other) => {
-                Err(constraint("orderBy", other, "satisfy enum value set: [LogStreamName, LastEventTime]"))
-            }
+            Some(other) => Err(constraint("orderBy", other, "satisfy enum value set: [LogStreamName, LastEventTime]")),
         }
     }
 

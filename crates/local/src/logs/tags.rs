@@ -132,12 +132,7 @@ impl Operation for ListTagsForResource {
         Ok(vec![tag_check(call, world, "logs:ListTagsForResource", &group)?])
     }
 
-    fn call(
-        input: Self::Input,
-        call: &CallContext,
-        world: &mut World,
-        _: &Authorized,
-    ) -> Result<TagsOutput, AwsError> {
+    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<TagsOutput, AwsError> {
         let group = tagged_group(&input.resource_arn, call)?;
         Ok(TagsOutput { tags: existing_group(call, world, &group)?.tags.clone() })
     }
@@ -191,12 +186,7 @@ impl Operation for ListTagsLogGroup {
         Ok(vec![group_check(call, world, "logs:ListTagsLogGroup", &input.log_group_name)?])
     }
 
-    fn call(
-        input: Self::Input,
-        call: &CallContext,
-        world: &mut World,
-        _: &Authorized,
-    ) -> Result<TagsOutput, AwsError> {
+    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<TagsOutput, AwsError> {
         Ok(TagsOutput { tags: existing_group(call, world, &input.log_group_name)?.tags.clone() })
     }
 }
