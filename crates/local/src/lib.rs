@@ -22,6 +22,7 @@ mod ids;
 mod kms;
 mod logs;
 mod operation;
+mod page;
 mod pipeline;
 mod policy;
 mod record;
@@ -32,8 +33,10 @@ mod sigv4;
 mod sns;
 mod store;
 mod sts;
+mod tagging;
 #[cfg(test)]
 mod testing;
+mod unsupported;
 mod wire;
 mod world;
 
