@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
-use keywright_engine::{Engine, EngineOptions, StateStore};
+use keywright_engine::{Engine, StateStore};
 use keywright_local::Aws;
 use keywright_model::{Diagnostic, Diagnostics, Region, Secret};
 use keywright_module::{Desired, Sources};
@@ -31,7 +31,7 @@ impl Session {
     pub(crate) fn open(
         configuration: &Configuration,
         connection: &Connection,
-        options: EngineOptions,
+        options: keywright_engine::Options,
     ) -> Result<Self, Diagnostics> {
         let desired = desired(configuration)?;
         let home = home(&desired)?;

@@ -1,4 +1,4 @@
-use keywright_engine::{Cancel, Doing, Event, Happening, Mode, Plan, Report};
+use keywright_engine::{Cancel, Doing, Event, Happening, Mode, Planned, Report};
 use keywright_model::{Diagnostic, Diagnostics};
 use serde_json::json;
 
@@ -47,13 +47,13 @@ struct Run<'a> {
 impl Run<'_> {
     async fn carry_out(self) -> Result<End, Diagnostics> {
         let session = Session::open(self.configuration, self.connection, options(self.planning))?;
-        let plan = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
+        let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
-        show(&plan, json, self.planning.show_policies);
-        if !plan.is_no_op() && !self.auto_approve {
+        show(planned.plan(), json, self.planning.show_policies);
+        if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;
         }
-        let report = apply(&session, &plan, json).await?;
+        let report = apply(&session, planned, json).await?;
         session.close();
         Ok(finish(&report, json))
     }
@@ -61,18 +61,18 @@ impl Run<'_> {
 
 /// A saved plan was seen by who saved it: it is carried out without asking.
 async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
-    let (configuration, plan) = saved::read(&arguments.configuration)?;
+    let (configuration, saved) = saved::read(&arguments.configuration)?;
     let session = Session::open(&configuration, &arguments.connection, options(arguments.planning))?;
-    let plan = session.engine.load(&plan).await.map_err(told)?;
-    let report = apply(&session, &plan, configuration.json).await?;
+    let planned = session.engine.resume(saved).await.map_err(told)?;
+    let report = apply(&session, planned, configuration.json).await?;
     session.close();
     Ok(finish(&report, configuration.json))
 }
 
-async fn apply(session: &Session, plan: &Plan, json: bool) -> Result<Report, Diagnostics> {
+async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report, Diagnostics> {
     let cancel = Cancel::new();
     let watcher = tokio::spawn(watch_for_interrupt(cancel.clone()));
-    let report = session.engine.apply(plan, &cancel, &|event| tell(event, json)).await;
+    let report = session.engine.apply(planned, &cancel, &|event| tell(event, json)).await;
     watcher.abort();
     report.map_err(told)
 }

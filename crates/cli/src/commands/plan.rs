@@ -1,4 +1,4 @@
-use keywright_engine::{EngineError, EngineOptions, Mode, Plan};
+use keywright_engine::{EngineError, Mode, Options, Plan};
 use keywright_model::Diagnostics;
 use serde_json::json;
 
@@ -13,19 +13,29 @@ pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
     let options = options(arguments.planning);
     let session = Session::open(&arguments.configuration, &arguments.connection, options)?;
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
-    let plan = session.engine.plan(&session.desired, mode).await.map_err(told)?;
-    show(&plan, arguments.configuration.json, arguments.planning.show_policies);
+    let planned = session.engine.plan(&session.desired, mode).await.map_err(told)?;
+    let plan = planned.plan();
+    show(plan, arguments.configuration.json, arguments.planning.show_policies);
     if let Some(file) = &arguments.out {
-        saved::write(file, &arguments.configuration, &session.engine.save(&plan))?;
+        saved::write(file, &arguments.configuration, &planned.to_saved())?;
         ui::say(&format!("\nSaved to {0}. `keywright apply {0}` carries it out.", file.display()));
     }
+    let end = if arguments.detailed_exitcode && !plan.is_no_op() { End::Changes } else { End::Fine };
     session.close();
-    Ok(if arguments.detailed_exitcode && !plan.is_no_op() { End::Changes } else { End::Fine })
+    Ok(end)
 }
 
 /// How the engine is to plan.
-pub(super) fn options(planning: Planning) -> EngineOptions {
-    EngineOptions { rescue: planning.rescue, ..EngineOptions::default() }
+pub(super) fn options(planning: Planning) -> Options {
+    Options { rescue: planning.rescue, who: who(), ..Options::default() }
+}
+
+/// Who runs this, as others are told who find the state locked.
+fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "this host" } else { host.trim() };
+    format!("{user}@{host}")
 }
 
 /// Shows a plan, as data or as text.

@@ -6,6 +6,7 @@ use std::path::Path;
 use keywright_engine::SavedPlan;
 use keywright_model::{Diagnostic, Diagnostics};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::args::Configuration;
 
@@ -17,7 +18,7 @@ struct File {
     /// The configuration's folder, as an absolute path.
     folder: std::path::PathBuf,
     local: bool,
-    plan: SavedPlan,
+    plan: serde_json::Value,
 }
 
 /// Whether the path is that of a saved plan, and not of a configuration.
@@ -37,7 +38,7 @@ pub(super) fn is_saved_plan(path: &Path) -> bool {
 pub(super) fn write(path: &Path, configuration: &Configuration, plan: &SavedPlan) -> Result<(), Diagnostics> {
     let cannot = |reason: String| Diagnostics::from(problem(path, "cannot be written").because(reason));
     let folder = fs::canonicalize(&configuration.folder).map_err(|error| cannot(error.to_string()))?;
-    let file = File { format: FORMAT.into(), version: VERSION, folder, local: configuration.local, plan: plan.clone() };
+    let file = File { format: FORMAT.into(), version: VERSION, folder, local: configuration.local, plan: json!(plan) };
     let text = serde_json::to_vec_pretty(&file).map_err(|error| cannot(error.to_string()))?;
     write_private(path, &text).map_err(|error| cannot(error.to_string()))
 }
@@ -49,7 +50,7 @@ pub(super) fn write(path: &Path, configuration: &Configuration, plan: &SavedPlan
 pub(super) fn read(given: &Configuration) -> Result<(Configuration, SavedPlan), Diagnostics> {
     let file = load(&given.folder)?;
     let configuration = Configuration { folder: file.folder, local: file.local, ..given.clone() };
-    Ok((configuration, file.plan))
+    Ok((configuration, engine_plan(&file.plan)?))
 }
 
 /// The plan in a file, to show it.
@@ -57,7 +58,11 @@ pub(super) fn read(given: &Configuration) -> Result<(Configuration, SavedPlan), 
 /// # Errors
 /// As [`read`].
 pub(super) fn plan(path: &Path) -> Result<SavedPlan, Diagnostics> {
-    load(path).map(|file| file.plan)
+    engine_plan(&load(path)?.plan)
+}
+
+fn engine_plan(plan: &serde_json::Value) -> Result<SavedPlan, Diagnostics> {
+    SavedPlan::from_text(&plan.to_string()).map_err(|error| error.diagnostics())
 }
 
 fn load(path: &Path) -> Result<File, Diagnostics> {

@@ -11,13 +11,13 @@ use crate::{session, ui};
 pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
     if saved::is_saved_plan(&arguments.path) {
         let saved = saved::plan(&arguments.path)?;
-        show(&saved.plan().map_err(super::plan::told)?, arguments.json, arguments.show_policies);
+        show(&saved.plan(), arguments.json, arguments.show_policies);
         return Ok(End::Fine);
     }
     let store = StateStore::new(session::state_path(&arguments.path, arguments.local)?);
     let state = store.load().map_err(|error| error.diagnostic())?;
     if arguments.json {
-        ui::data(&state.to_json());
+        ui::data(&serde_json::json!(state));
     } else {
         ui::result(&text(&state, arguments.show_policies));
     }
