@@ -4,6 +4,7 @@ use crate::actions::KMS_ACTIONS;
 use crate::document::{Condition, Document, Effect, Match, PrincipalPattern, Statement, Version};
 use crate::equivalent::{canonical_principal, canonical_principals, covers, may_have_variable};
 use crate::operator::{Comparison, Operator, Quantifier};
+use crate::statement::completed;
 use crate::{glob, principal, statement};
 
 /// Who gains and who loses what, when one policy takes the place of another.
@@ -186,15 +187,15 @@ fn spelled_out(actions: &Match<Vec<String>>) -> Vec<String> {
 fn resource_covers(wide: Option<&Match<Vec<String>>>, narrow: Option<&Match<Vec<String>>>) -> bool {
     match (wide, narrow) {
         (Some(Match::Is(wide)), Some(_)) if wide.iter().any(|it| it == "*") => true,
-        (Some(Match::Is(wide)), Some(Match::Is(narrow))) => {
-            narrow.iter().all(|it| wide.iter().any(|known| covers(known, it)))
-        }
-        (Some(Match::IsNot(wide)), Some(Match::IsNot(narrow))) => {
-            wide.iter().all(|it| narrow.iter().any(|known| covers(known, it)))
-        }
+        (Some(Match::Is(wide)), Some(Match::Is(narrow))) => are_covered(narrow, wide),
+        (Some(Match::IsNot(wide)), Some(Match::IsNot(narrow))) => are_covered(wide, narrow),
         (None, None) => true,
         _ => false,
     }
+}
+
+fn are_covered(narrow: &[String], wide: &[String]) -> bool {
+    narrow.iter().all(|it| wide.iter().any(|known| covers(&completed(known), &completed(it))))
 }
 
 /// Whether each of the weaker conditions follows from one of the stronger.

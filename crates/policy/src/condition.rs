@@ -79,7 +79,7 @@ pub(crate) fn holds(condition: &Condition, version: Version, context: &Context) 
         return absence(condition, found.is_empty());
     }
     if found.is_empty() {
-        return operator.holds_when_absent().into();
+        return operator.holds_when_absent().map_or(Truth::Unknown, Truth::from);
     }
     if condition.values.is_empty() {
         return Truth::Unknown;
@@ -167,23 +167,19 @@ fn takes_variables(comparison: Comparison) -> bool {
 
 /// Each of the six parts is matched apart, so that a wildcard never reaches into the next.
 ///
-/// A lone `*` fits every ARN; any other pattern of fewer than six parts is not understood.
+/// A lone `*` fits every ARN; any other pattern, and any value, of fewer than six parts is not understood.
 fn arn_matches(wanted: &str, value: &str) -> Truth {
+    let wanted = if wanted == "*" { "*:*:*:*:*:*" } else { wanted };
     let parts: Vec<&str> = wanted.splitn(ARN_PARTS, ':').collect();
-    if let [whole] = parts.as_slice()
-        && *whole == "*"
-    {
-        return (value.splitn(ARN_PARTS, ':').count() == ARN_PARTS).into();
-    }
     match_parts(&parts, value, |part, text| glob::matches(part, text))
 }
 
 fn match_parts<P>(parts: &[P], value: &str, matches: impl Fn(&P, &str) -> bool) -> Truth {
-    if parts.len() != ARN_PARTS {
+    let texts = || value.splitn(ARN_PARTS, ':');
+    if parts.len() != ARN_PARTS || texts().count() != ARN_PARTS {
         return Truth::Unknown;
     }
-    let mut texts = value.splitn(ARN_PARTS, ':');
-    parts.iter().all(|part| texts.next().is_some_and(|text| matches(part, text))).into()
+    parts.iter().zip(texts()).all(|(part, text)| matches(part, text)).into()
 }
 
 fn both<L, R>(left: Option<L>, right: Option<R>, test: impl FnOnce(L, R) -> bool) -> Truth {

@@ -7,7 +7,7 @@
 use keywright_model::AccountId;
 
 use crate::actions;
-use crate::document::{Document, Effect, Match, PrincipalPattern, Statement};
+use crate::document::{Document, Effect, Match, Statement};
 use crate::grant::Grant;
 use crate::operator::Operator;
 use crate::principal::{self, Naming};
@@ -204,9 +204,9 @@ impl<'a> Question<'a> {
     fn admission(&self) -> Admission {
         let mut best = Admission { naming: Naming::NotNamed, cause: None };
         if let Some(document) = self.resource_document() {
-            for (at, statement) in statement::that_apply(document, Effect::Allow, self.request) {
+            for (at, statement) in document.statements.iter().enumerate() {
                 let naming = self.naming_by_statement(statement);
-                if naming > best.naming {
+                if naming > best.naming && statement::applies(statement, document, self.request) {
                     best = Admission { naming, cause: Some(cause(self.resource_source(), None, at, statement)) };
                 }
             }
@@ -225,7 +225,9 @@ impl<'a> Question<'a> {
     }
 
     fn naming_by_statement(&self, statement: &Statement) -> Naming {
-        let Some(principals) = &statement.principal else { return Naming::NotNamed };
+        let (Effect::Allow, Some(principals)) = (statement.effect, &statement.principal) else {
+            return Naming::NotNamed;
+        };
         match principal::naming(principals, &self.request.principal, Effect::Allow) {
             Naming::Limited if names_by_condition(statement) => Naming::Itself,
             naming => naming,
@@ -270,10 +272,14 @@ impl<'a> Question<'a> {
 
     /// The first statement of that effect that speaks of the request and of its caller.
     fn first(&self, document: &'a Document, effect: Effect) -> Option<(usize, &'a Statement)> {
-        let caller = &self.request.principal;
-        statement::that_apply(document, effect, self.request).find(|(_, statement)| match &statement.principal {
-            Some(principals) => principal::naming(principals, caller, effect) != Naming::NotNamed,
+        let speaks_of_the_caller = |statement: &Statement| match &statement.principal {
+            Some(principals) => principal::naming(principals, &self.request.principal, effect) != Naming::NotNamed,
             None => true,
+        };
+        document.statements.iter().enumerate().find(|(_, statement)| {
+            statement.effect == effect
+                && speaks_of_the_caller(statement)
+                && statement::applies(statement, document, self.request)
         })
     }
 
@@ -327,8 +333,7 @@ fn cause(source: Source, policy: Option<&str>, at: usize, statement: &Statement)
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>.
 fn names_by_condition(statement: &Statement) -> bool {
-    let everyone =
-        matches!(&statement.principal, Some(Match::Is(names)) if names.contains(&PrincipalPattern::Everyone));
+    let everyone = matches!(&statement.principal, Some(Match::Is(names)) if names.iter().any(principal::is_everyone));
     let picks = |operator: &str| Operator::parse(operator).is_some_and(|it| !it.negated && !it.if_exists);
     everyone
         && statement.conditions.iter().any(|it| it.key.eq_ignore_ascii_case("aws:PrincipalArn") && picks(&it.operator))

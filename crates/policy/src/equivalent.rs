@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::document::{Condition, Document, Effect, Match, PrincipalPattern, Principals, Statement, Version};
 use crate::operator::{Comparison, Operator};
+use crate::statement::completed;
 use crate::{glob, principal};
 
 /// Whether two documents mean the same and bear the same names.
@@ -43,10 +44,12 @@ fn canonical_statement(statement: &Statement) -> CanonicalStatement<'_> {
         action: statement.action.as_ref().map(|it| {
             (is_negated(it), without_narrower(it.inner().iter().map(|action| action.to_ascii_lowercase()).collect()))
         }),
-        resource: statement
-            .resource
-            .as_ref()
-            .map(|it| (is_negated(it), without_narrower(it.inner().iter().cloned().collect()))),
+        resource: statement.resource.as_ref().map(|it| {
+            (
+                is_negated(it),
+                without_narrower(it.inner().iter().map(|pattern| completed(pattern).into_owned()).collect()),
+            )
+        }),
         conditions: canonical_conditions(&statement.conditions),
     }
 }

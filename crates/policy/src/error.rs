@@ -118,6 +118,12 @@ pub enum Problem {
         /// The action as it is written.
         action: String,
     },
+    /// An action that a trust policy cannot hold.
+    #[error("`{action}` is not an action that a trust policy can allow")]
+    TrustAction {
+        /// The action as it is written.
+        action: String,
+    },
     /// A resource that is neither `*` nor an ARN.
     #[error("`{resource}` is not a resource")]
     Resource {
@@ -156,6 +162,7 @@ impl Problem {
             }
             Self::UnknownElement { .. } => "names of elements are written with capitals, such as `Principal`",
             Self::Action { .. } => "write `service:Action`, such as `kms:Decrypt`, or `*`",
+            Self::TrustAction { .. } => "a trust policy decides about `sts:AssumeRole` and its kin only",
             Self::Resource { .. } => "write `*` or an ARN",
             Self::Principal { .. } => {
                 "name an account, a user, a role or a session by its full ARN, or `*`; groups and partial wildcards are not principals"

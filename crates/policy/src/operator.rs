@@ -89,14 +89,16 @@ impl Operator {
         Some(Self { quantifier, comparison, negated, if_exists })
     }
 
-    /// Whether an absent key satisfies the condition. `Null` is not asked here: it compares nothing.
-    pub fn holds_when_absent(self) -> bool {
-        self.if_exists
-            || match self.quantifier {
-                Quantifier::Single => self.negated,
-                Quantifier::ForAllValues => true,
-                Quantifier::ForAnyValue => false,
-            }
+    /// Whether an absent key satisfies the condition; none where AWS does not say. `Null` is not asked here: it
+    /// compares nothing.
+    pub fn holds_when_absent(self) -> Option<bool> {
+        match (self.quantifier, self.if_exists) {
+            // One page says that an absent key fails `ForAnyValue`, another that it passes `IfExists`.
+            (Quantifier::ForAnyValue, true) => None,
+            (Quantifier::ForAnyValue, false) => Some(false),
+            (Quantifier::ForAllValues, _) | (Quantifier::Single, true) => Some(true),
+            (Quantifier::Single, false) => Some(self.negated),
+        }
     }
 }
 

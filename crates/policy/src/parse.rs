@@ -4,7 +4,7 @@ use crate::document::{Condition, Document, Effect, Match, PrincipalPattern, Prin
 use crate::error::{PolicyError, Problem};
 use crate::json::{self, Member, Node, Value};
 use crate::operator::{Operator, Quantifier};
-use crate::{glob, principal, request};
+use crate::{glob, principal, request, statement};
 
 /// What a policy hangs on, which decides what it may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -245,6 +245,8 @@ impl Reader {
         for (action, span) in self.strings(node, element) {
             if !is_action(&action) {
                 self.wrong(Problem::Action { action: action.clone() }, span);
+            } else if self.kind == PolicyKind::Trust && !statement::is_trust(&action) {
+                self.wrong(Problem::TrustAction { action: action.clone() }, span);
             }
             actions.push(action);
         }

@@ -72,6 +72,11 @@ pub(crate) fn is_deleted(name: &str) -> bool {
     ["AIDA", "AROA"].iter().any(|prefix| name.starts_with(prefix)) && name.bytes().all(|it| it.is_ascii_alphanumeric())
 }
 
+/// Whether the pattern is the star, however the document came to be.
+pub(crate) fn is_everyone(pattern: &PrincipalPattern) -> bool {
+    matches!(pattern, PrincipalPattern::Everyone) || matches!(pattern, PrincipalPattern::Aws(name) if name == "*")
+}
+
 fn naming_of(pattern: &PrincipalPattern, caller: &Principal, effect: Effect) -> Naming {
     match (pattern, caller) {
         (PrincipalPattern::Everyone, _) => Naming::Limited,
@@ -98,7 +103,7 @@ fn is_wholly_excepted(patterns: &Principals, caller: &Principal) -> bool {
     let lists_account = |account: &str| {
         patterns.iter().any(|it| matches!(it, PrincipalPattern::Aws(known) if account_of(known) == Some(account)))
     };
-    if patterns.contains(&PrincipalPattern::Everyone) {
+    if patterns.iter().any(is_everyone) {
         return true;
     }
     match caller {

@@ -1,29 +1,35 @@
 //! Whether a statement speaks of a request, its principals aside.
 
+use std::borrow::Cow;
+
 use crate::condition::{self, Truth};
-use crate::document::{Document, Effect, Match, Statement};
+use crate::document::{Document, Match, Statement};
 use crate::request::{Request, Resource};
 use crate::{glob, variables};
 
-/// The statements of that effect whose action, resource and conditions cover the request, with their places.
-pub(crate) fn that_apply<'a>(
-    document: &'a Document,
-    effect: Effect,
-    request: &'a Request,
-) -> impl Iterator<Item = (usize, &'a Statement)> {
-    document
-        .statements
-        .iter()
-        .enumerate()
-        .filter(move |(_, statement)| statement.effect == effect && applies(statement, document, request))
-}
-
-fn applies(statement: &Statement, document: &Document, request: &Request) -> bool {
+/// Whether the statement's action, resource and conditions cover the request.
+pub(crate) fn applies(statement: &Statement, document: &Document, request: &Request) -> bool {
     let conditions =
         || Truth::all(statement.conditions.iter().map(|it| condition::holds(it, document.version, &request.context)));
     covers_action(statement, &request.action)
         && covers_resource(statement, document, &request.resource, request).applies(statement.effect)
         && conditions().applies(statement.effect)
+}
+
+/// Whether the action is one that a role's trust policy decides about.
+pub(crate) fn is_trust(action: &str) -> bool {
+    action.split_once(':').is_some_and(|(service, _)| service.eq_ignore_ascii_case("sts"))
+}
+
+/// The resource pattern with the parts of an ARN that are not written, which are anything.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
+pub(crate) fn completed(pattern: &str) -> Cow<'_, str> {
+    let missing = ARN_PARTS.saturating_sub(pattern.splitn(ARN_PARTS, ':').count());
+    if missing == 0 || !pattern.starts_with("arn:") {
+        return Cow::Borrowed(pattern);
+    }
+    Cow::Owned(format!("{pattern}{}", ":*".repeat(missing)))
 }
 
 fn covers_action(statement: &Statement, action: &str) -> bool {
@@ -50,26 +56,20 @@ fn covers_resource(statement: &Statement, document: &Document, resource: &Resour
     }
 }
 
-/// Whether the action is one that a role's trust policy decides about.
-pub(crate) fn is_trust(action: &str) -> bool {
-    action.split_once(':').is_some_and(|(service, _)| service.eq_ignore_ascii_case("sts"))
-}
-
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
 fn resource_fits(pattern: &str, arn: &str, document: &Document, request: &Request) -> Truth {
     if pattern == "*" {
         return Truth::Yes;
     }
-    if variables::has_variable(pattern, document.version) {
-        return match variables::substitute_pattern(pattern, &request.context) {
-            Some(filled) => filled.matches(arn).into(),
-            None => Truth::Unknown,
-        };
+    if !variables::has_variable(pattern, document.version) {
+        return glob::matches(&completed(pattern), arn).into();
     }
-    let parts = pattern.splitn(6, ':').count();
-    if pattern.starts_with("arn:") && parts < 6 {
-        // The parts that are not written are anything.
-        return glob::matches(&format!("{pattern}{}", ":*".repeat(6 - parts)), arn).into();
+    let Some(mut filled) = variables::substitute_pattern(pattern, &request.context) else {
+        return Truth::Unknown;
+    };
+    for _ in filled.split(b':', ARN_PARTS).len()..ARN_PARTS {
+        filled.push_pattern(":*");
     }
-    glob::matches(pattern, arn).into()
+    filled.matches(arn).into()
 }
+
+const ARN_PARTS: usize = 6;

@@ -1,5 +1,12 @@
 //! What policies mean, case by case. The cases are data under `conformance/policy`; each names its source.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
