@@ -56,6 +56,12 @@ impl StoredPolicy {
         Ok(Self { text: text.to_owned(), kind, principals, document: Some(Arc::new(document)) })
     }
 
+    /// A policy that names no user or role; one that cannot be read denies.
+    pub(crate) fn without_principals(text: &str, kind: PolicyKind) -> Self {
+        let document = Document::parse(text, kind).ok().map(Arc::new);
+        Self { text: text.to_owned(), kind, principals: BTreeMap::new(), document }
+    }
+
     /// The text as it is to be shown now.
     pub(crate) fn text(&self, iam: &iam::State) -> Cow<'_, str> {
         let moved = self.moved_principals(iam);

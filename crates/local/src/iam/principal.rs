@@ -1,11 +1,13 @@
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use keywright_model::{AccountId, Arn, Partition, Tags};
-use keywright_policy::{Document, PolicyKind, Principal};
+use keywright_policy::{PolicyKind, Principal};
 
-use super::state::{Permissions, Role, State, User, record_key};
+use super::state::{ManagedPolicy, Permissions, PolicyVersion, Role, State, User, record_key};
 use crate::context::Caller;
-use crate::policy::HeldPolicy;
+use crate::policy::{HeldPolicy, StoredPolicy};
 use crate::sigv4::Credentials;
 use crate::world::World;
 
@@ -68,38 +70,63 @@ impl State {
         permissions.boundary.as_ref().map(|arn| self.managed(arn))
     }
 
+    /// The policy of that ARN, a customer's or AWS's.
+    pub(super) fn any_policy(&self, arn: &Arn) -> Option<Cow<'_, ManagedPolicy>> {
+        if arn.account() == "aws" {
+            let all = Self::aws_managed(Partition::from_name(arn.partition())?);
+            return all.into_iter().find(|policy| policy.arn == *arn).map(Cow::Owned);
+        }
+        self.policy_by_arn(arn).map(Cow::Borrowed)
+    }
+
+    /// The document in force of a policy that an account can use: its own, or AWS's.
+    pub(crate) fn managed_document(
+        &self,
+        written: &str,
+        partition: Partition,
+        account: &AccountId,
+    ) -> Option<StoredPolicy> {
+        let arn = Arn::parse(written).ok()?;
+        let is_usable = arn.partition() == partition.as_str() && [account.as_str(), "aws"].contains(&arn.account());
+        self.any_policy(&arn).filter(|_| is_usable)?.default_document().cloned()
+    }
+
+    /// The policies that AWS manages, as far as they exist here.
+    pub(super) fn aws_managed(partition: Partition) -> Vec<ManagedPolicy> {
+        administrator_access(partition).into_iter().collect()
+    }
+
     fn managed(&self, arn: &Arn) -> HeldPolicy {
-        let document = match self.policy_by_arn(arn) {
-            Some(policy) => policy.default_document().and_then(|policy| policy.document(self)),
-            None => aws_managed(arn),
-        };
+        let policy = self.any_policy(arn);
+        let document = policy.and_then(|policy| policy.default_document()?.document(self));
         HeldPolicy { name: arn.to_string(), document }
     }
 }
 
-/// The AWS managed policies that exist here: name and text.
+/// The text of AdministratorAccess.
 ///
 /// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AdministratorAccess.html>.
-pub(super) const AWS_MANAGED: [(&str, &str); 1] = [(
-    "AdministratorAccess",
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-)];
+static ADMINISTRATOR: LazyLock<StoredPolicy> = LazyLock::new(|| {
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    StoredPolicy::without_principals(text, PolicyKind::Identity)
+});
 
-/// The name of the AWS managed policy that the ARN names.
-pub(super) fn aws_managed_name(arn: &Arn) -> Option<&'static str> {
-    let name = arn.resource_of_kind("policy").filter(|_| arn.service() == "iam" && arn.account() == "aws")?;
-    AWS_MANAGED.iter().map(|(known, _)| *known).find(|known| *known == name)
-}
-
-fn aws_managed(arn: &Arn) -> Option<Arc<Document>> {
-    static DOCUMENTS: LazyLock<Vec<(&str, Option<Arc<Document>>)>> = LazyLock::new(|| {
-        AWS_MANAGED
-            .iter()
-            .map(|(name, text)| (*name, Document::parse(text, PolicyKind::Identity).ok().map(Arc::new)))
-            .collect()
-    });
-    let name = aws_managed_name(arn)?;
-    DOCUMENTS.iter().find(|(known, _)| *known == name).and_then(|(_, document)| document.clone())
+/// AdministratorAccess as it is in a partition; none where its ARN could not be written.
+fn administrator_access(partition: Partition) -> Option<ManagedPolicy> {
+    let created = Timestamp::from_second(1_423_247_986).unwrap_or(Timestamp::UNIX_EPOCH);
+    Some(ManagedPolicy {
+        name: "AdministratorAccess".into(),
+        path: "/".into(),
+        id: "ANPAIWMBCKSKIEE64ZLYK".into(),
+        arn: Arn::parse(&format!("arn:{partition}:iam::aws:policy/AdministratorAccess")).ok()?,
+        description: Some("Provides full access to AWS services and resources.".into()),
+        created,
+        updated: created,
+        tags: Tags::new(),
+        versions: vec![PolicyVersion { number: 1, document: ADMINISTRATOR.clone(), created }],
+        default_version: 1,
+        next_version: 2,
+    })
 }
 
 /// The user that holds an access key.

@@ -18,6 +18,8 @@ tables! {
         roles: Role,
         /// By [`record_key`].
         policies: ManagedPolicy,
+        /// When each deletion of a service-linked role was asked for, by scope and task.
+        deletion_tasks: Timestamp,
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Credentials {
 pub(crate) struct SessionToken {
     pub(crate) token: StoredSecret,
     pub(crate) expires: Timestamp,
+    /// Whether IAM takes them.
+    pub(crate) opens_iam: bool,
 }
 
 /// Verifies the signature of a request.
@@ -64,9 +66,9 @@ fn verify(request: &Request<Bytes>, service: Service, now: Timestamp, world: &Wo
     let authorization = Authorization::read(request)?;
     let signed_at = signing_time(request.headers())?;
     let region = scoped_region(&authorization.scope, service, &signed_at.stamp)?;
-    let credentials = find_credentials(world, &authorization.scope.access_key_id, region.partition(), now)
+    let credentials = find_credentials(world, &authorization.scope.access_key_id, region.partition())
         .ok_or(Refusal::UnknownAccessKey)?;
-    check_session(request.headers(), credentials.session.as_ref(), now)?;
+    check_session(request.headers(), credentials.session.as_ref(), service, now)?;
     check_age(&signed_at, now)?;
     let payload_hash = payload_hash(request)?;
     let canonical = canonical::request(request, &authorization.signed_headers, &payload_hash)?;
@@ -121,12 +123,12 @@ fn scoped_region(scope: &Scope, service: Service, stamp: &str) -> Result<Region,
     Ok(region)
 }
 
-fn find_credentials(world: &World, access_key_id: &str, partition: Partition, now: Timestamp) -> Option<Credentials> {
+fn find_credentials(world: &World, access_key_id: &str, partition: Partition) -> Option<Credentials> {
     if let Ok(account) = AccountId::parse(access_key_id) {
         return Some(root_credentials(account));
     }
     iam::find_credentials(world, access_key_id, partition)
-        .or_else(|| sts::find_credentials(world, access_key_id, partition, now))
+        .or_else(|| sts::find_credentials(world, access_key_id, partition))
 }
 
 /// The account's number as access key, with a secret that everybody knows, is its root user: the seed of an account.
@@ -145,7 +147,15 @@ fn root_credentials(account: AccountId) -> Credentials {
     Credentials { secret: StoredSecret::new(ROOT_SECRET), session: None, caller }
 }
 
-fn check_session(headers: &HeaderMap, session: Option<&SessionToken>, now: Timestamp) -> Result<(), Refusal> {
+fn check_session(
+    headers: &HeaderMap,
+    session: Option<&SessionToken>,
+    service: Service,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if service == Service::Iam && session.is_some_and(|session| !session.opens_iam) {
+        return Err(Refusal::UnknownAccessKey);
+    }
     let sent = headers.get("x-amz-security-token").map(|token| token.as_bytes());
     match (session, sent) {
         (None, None) => Ok(()),

@@ -1,14 +1,19 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use keywright_model::{AccountId, Arn, Partition};
 use keywright_policy::Principal;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Caller, SessionFacts};
+use crate::context::{CallContext, Caller, SessionFacts};
+use crate::error::AwsError;
 use crate::iam;
+use crate::ids::Ids;
 use crate::policy::{HeldPolicy, StoredPolicy};
 use crate::secret::StoredSecret;
 use crate::sigv4::{Credentials, SessionToken};
 use crate::store::tables;
+use crate::wire::Time;
 use crate::world::World;
 
 tables! {
@@ -45,14 +50,50 @@ pub(crate) enum Holder {
     Root,
 }
 
+/// Credentials as answers give them out, once.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CredentialsShape {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    expiration: Time,
+}
+
+/// A session that begins now, with new secrets and without policies.
+pub(super) fn new_session(holder: Holder, seconds: u32, call: &CallContext) -> Result<Session, AwsError> {
+    let lasts = SignedDuration::from_secs(i64::from(seconds));
+    Ok(Session {
+        holder,
+        account: call.account.clone(),
+        partition: call.partition.to_string(),
+        secret: StoredSecret::new(call.ids.alphanumeric(40)),
+        token: StoredSecret::new(BASE64.encode(call.ids.bytes::<192>())),
+        issued: call.now,
+        expires: call.now.checked_add(lasts).map_err(|_| AwsError::internal())?,
+        policies: Vec::new(),
+        mfa: false,
+    })
+}
+
+impl State {
+    /// Keeps a session and gives out its credentials.
+    pub(super) fn start(&mut self, session: Session, ids: &Ids) -> CredentialsShape {
+        let access_key_id = ids.unique_id("ASIA");
+        let shape = CredentialsShape {
+            access_key_id: access_key_id.clone(),
+            secret_access_key: session.secret.expose_text().to_owned(),
+            session_token: session.token.expose_text().to_owned(),
+            expiration: session.expires.into(),
+        };
+        self.sessions.insert(access_key_id, session);
+        shape
+    }
+}
+
 /// The session that holds an access key. It dies with its role or user; an expired one is found for a day, so that it
 /// is told from one that never was.
-pub(crate) fn find_credentials(
-    world: &World,
-    access_key_id: &str,
-    partition: Partition,
-    _now: Timestamp,
-) -> Option<Credentials> {
+pub(crate) fn find_credentials(world: &World, access_key_id: &str, partition: Partition) -> Option<Credentials> {
     let session = world.sts.sessions.get(access_key_id).filter(|session| session.partition == partition.as_str())?;
     let mut caller = holder_as_caller(world, session, access_key_id)?;
     caller.session = Some(SessionFacts { issued: session.issued, mfa: session.mfa });
@@ -61,7 +102,9 @@ pub(crate) fn find_credentials(
         .iter()
         .map(|(name, policy)| HeldPolicy { name: name.clone(), document: policy.document(&world.iam) })
         .collect();
-    let token = SessionToken { token: session.token.clone(), expires: session.expires };
+    // Credentials of GetSessionToken open IAM only with MFA.
+    let opens_iam = session.mfa || matches!(session.holder, Holder::Role { .. });
+    let token = SessionToken { token: session.token.clone(), expires: session.expires, opens_iam };
     Some(Credentials { secret: session.secret.clone(), session: Some(token), caller })
 }
 
