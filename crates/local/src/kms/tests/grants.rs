@@ -248,7 +248,7 @@ fn a_deleted_grantee_shows_as_its_id_and_does_not_come_back_under_its_name() {
     let id = root.new_key_id(&json!({}));
     create(&root, &id, &json!({})).ok();
     user.describe(&id);
-    root.delete_principal("grantee");
+    root.delete_user(&user, "grantee");
     let again = root.user("grantee", &[]);
     again.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
     let shown = text(&list(&root, &id)[0]["GranteePrincipal"]);
@@ -280,4 +280,22 @@ fn a_grantee_of_another_account_needs_its_own_policies_too() {
     let encrypt = json!({ "KeyId": arn, "Plaintext": "eA==" });
     allowed.kms("Encrypt", &encrypt).ok();
     bare.kms("Encrypt", &encrypt).is_error("AccessDeniedException");
+}
+
+#[test]
+fn a_grant_to_a_role_is_for_its_sessions_until_the_role_is_deleted() {
+    let root = Client::operator();
+    root.role(ROLE);
+    let id = root.new_key_id(&json!({}));
+    let made = create(&root, &id, &json!({ "GranteePrincipal": ROLE, "RetiringPrincipal": ROLE })).ok().value();
+    root.assume(ROLE, "session").describe(&id);
+    root.delete_role("app");
+    root.role(ROLE);
+    let again = root.assume(ROLE, "session");
+    again.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
+    again.kms("RetireGrant", &json!({ "GrantToken": made["GrantToken"] })).is_error("AccessDeniedException");
+    let shown = &list(&root, &id)[0];
+    for party in ["GranteePrincipal", "RetiringPrincipal"] {
+        assert!(text(&shown[party]).starts_with("AROA"), "{shown}");
+    }
 }
