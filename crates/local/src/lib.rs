@@ -11,6 +11,8 @@
 //! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the
 //! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone.
 
+#[cfg(test)]
+mod authorization_tests;
 mod aws;
 mod check;
 mod clock;

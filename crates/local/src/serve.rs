@@ -79,3 +79,36 @@ const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use hyper_util::rt::TokioIo;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn answers_on_a_port_and_ends_when_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let aws = Aws::open(Options::default()).expect("opens");
+        let server = tokio::spawn(serve(aws, listener, async { drop(stopped.await) }));
+
+        let stream = TcpStream::connect(address).await.expect("connects");
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        tokio::spawn(connection);
+        let request = Request::get("/").header("host", "localhost").body(Empty::<Bytes>::new()).expect("a request");
+        let response = sender.send_request(request).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert!(response.headers().contains_key("x-amzn-requestid"));
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        assert!(String::from_utf8_lossy(&body).contains("<Code>MissingAction</Code>"));
+
+        drop(sender);
+        stop.send(()).expect("it still runs");
+        server.await.expect("it ends").expect("well");
+    }
+}

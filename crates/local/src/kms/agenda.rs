@@ -47,8 +47,8 @@ impl State {
 
     fn note(&mut self, at: Timestamp, what: What, place: &Place) {
         // The digits of the time are as many for every time, so that the order of the texts is that of the times.
-        let micros = at.as_microsecond().max(0);
-        self.agenda.insert(format!("{micros:020}/{}/{}", what.as_str(), place.path()), ());
+        let nanoseconds = at.as_nanosecond().max(0);
+        self.agenda.insert(format!("{nanoseconds:021}/{}/{}", what.as_str(), place.path()), ());
     }
 
     fn come_about(&mut self, due: &Due, ids: &Ids) {
@@ -157,7 +157,7 @@ struct Due {
 impl Due {
     fn read(entry: &str) -> Option<Self> {
         let mut parts = entry.split('/');
-        let at = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
+        let at = Timestamp::from_nanosecond(parts.next()?.parse().ok()?).ok()?;
         let what = [What::Rotation, What::Status].into_iter().find(|what| Some(what.as_str()) == parts.clone().next());
         parts.next();
         let account = AccountId::parse(parts.next()?).ok()?;

@@ -1,5 +1,5 @@
 use keywright_model::{AccountId, Partition};
-use keywright_policy::PolicyKind;
+use keywright_policy::{PolicyError, PolicyKind, Problem};
 
 use super::checks::{KeyFacts, check_of};
 use super::error::KmsError;
@@ -24,12 +24,8 @@ pub(crate) fn take(text: &str, iam: &iam::State) -> Result<StoredPolicy, KmsErro
             message: format!("The key policy has {} bytes; the limit is {MAX_POLICY_BYTES}.", text.len()),
         });
     }
-    StoredPolicy::new(text, PolicyKind::Key, iam).map_err(|refusal| KmsError::MalformedPolicyDocument {
-        message: match refusal {
-            PolicyRefusal::UnknownPrincipal { .. } => INVALID_PRINCIPALS.to_owned(),
-            grammar @ PolicyRefusal::Grammar { .. } => grammar.to_string(),
-        },
-    })
+    StoredPolicy::new(text, PolicyKind::Key, iam)
+        .map_err(|refusal| KmsError::MalformedPolicyDocument { message: message(&refusal) })
 }
 
 /// Refuses a policy under which the caller could not put another one. It is the caller that is tested, with its
@@ -74,6 +70,18 @@ pub(crate) fn default_policy(account: &AccountId, partition: Partition) -> Strin
   }} ]
 }}"#
     )
+}
+
+/// A principal that cannot be is refused as one that does not exist is.
+fn message(refusal: &PolicyRefusal) -> String {
+    match refusal {
+        PolicyRefusal::Grammar { errors } if !is_about_a_principal(errors) => refusal.to_string(),
+        _ => INVALID_PRINCIPALS.to_owned(),
+    }
+}
+
+fn is_about_a_principal(errors: &[PolicyError]) -> bool {
+    matches!(errors, [PolicyError { problem: Problem::Principal { .. }, .. }, ..])
 }
 
 fn is_policy_character(character: char) -> bool {

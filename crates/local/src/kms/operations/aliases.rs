@@ -1,4 +1,4 @@
-use keywright_model::AliasName;
+use keywright_model::{AliasName, KeyId};
 use serde::{Deserialize, Serialize};
 
 use super::super::alias::{Alias, alias_arn, custom_alias_name};
@@ -6,7 +6,7 @@ use super::super::checks::{on_key, on_nothing, on_target};
 use super::super::error::KmsError;
 use super::super::key::Need;
 use super::super::page::{ALIASES, page};
-use super::super::state::{Forms, Place, State};
+use super::super::state::{Forms, Place, State, hidden};
 use super::place;
 use crate::check::Check;
 use crate::context::CallContext;
@@ -160,7 +160,7 @@ impl Operation for ListAliases {
         _: &Authorized,
     ) -> Result<Self::Output, AwsError> {
         let key = match &input.key_id {
-            Some(key_id) => Some(place(Self::NAME, key_id, Forms::Key, Need::Any, call, world)?.key),
+            Some(key_id) => Some(own_key(key_id, call, world)?),
             None => None,
         };
         let aliases = world.kms.aliases_in(&call.account, &call.region);
@@ -172,6 +172,15 @@ impl Operation for ListAliases {
             truncated: page.next_marker.is_some(),
             next_marker: page.next_marker,
         })
+    }
+}
+
+/// A key of the caller's account; of others it is not told whether they exist.
+fn own_key(key_id: &str, call: &CallContext, world: &World) -> Result<KeyId, KmsError> {
+    let key = world.kms.target(key_id, Forms::Key, call, "kms:ListAliases")?.key;
+    match key.account == call.account {
+        true => Ok(key.id.clone()),
+        false => Err(hidden(&key.arn, call, "kms:ListAliases")),
     }
 }
 

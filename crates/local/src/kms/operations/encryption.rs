@@ -241,7 +241,7 @@ pub(super) struct GenerateDataKeyInput {
     #[serde(default)]
     encryption_context: EncryptionContext,
     number_of_bytes: Option<i64>,
-    key_spec: Option<DataKeySpec>,
+    key_spec: Option<String>,
     #[serde(default)]
     grant_tokens: Vec<String>,
     recipient: Option<Value>,
@@ -249,20 +249,13 @@ pub(super) struct GenerateDataKeyInput {
     dry_run: bool,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum DataKeySpec {
-    #[serde(rename = "AES_256")]
-    Aes256,
-    #[serde(rename = "AES_128")]
-    Aes128,
-}
-
 impl GenerateDataKeyInput {
     fn length(&self) -> Result<usize, KmsError> {
-        match (self.number_of_bytes, self.key_spec) {
+        match (self.number_of_bytes, self.key_spec.as_deref()) {
             (Some(count), None) => checked_count(count),
-            (None, Some(DataKeySpec::Aes256)) => Ok(32),
-            (None, Some(DataKeySpec::Aes128)) => Ok(16),
+            (None, Some("AES_256")) => Ok(32),
+            (None, Some("AES_128")) => Ok(16),
+            (None, Some(other)) => Err(KmsError::constraint("keySpec", other, "Member must satisfy enum value set")),
             _ => Err(KmsError::validation("Please specify either number of bytes or key spec.")),
         }
     }

@@ -8,6 +8,7 @@ use super::super::key::Need;
 use super::super::page::{GRANTS, Page, page};
 use super::super::state::{Forms, Place, State};
 use super::encryption::end_dry_run;
+use super::inputs::checked_value;
 use super::place;
 use crate::check::Check;
 use crate::context::CallContext;
@@ -29,7 +30,7 @@ pub(super) struct CreateGrantInput {
     grantee_service_principal: Option<String>,
     retiring_principal: Option<String>,
     retiring_service_principal: Option<String>,
-    operations: Vec<GrantOperation>,
+    operations: Vec<String>,
     #[serde(default)]
     constraints: Constraints,
     #[serde(default)]
@@ -110,7 +111,8 @@ impl CreateGrantInput {
                 ));
             }
         };
-        let operations = self.operations.iter().copied().collect();
+        let operations =
+            self.operations.iter().map(|name| checked_value("operations", name)).collect::<Result<_, KmsError>>()?;
         let terms =
             Terms { name: self.name.clone(), grantee, retiring, operations, constraints: self.constraints.clone() };
         terms.check()?;

@@ -1,4 +1,6 @@
 use keywright_model::{Tags, check_tag_key, check_tag_value};
+use serde::de::value::{Error, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::KmsError;
@@ -45,6 +47,15 @@ pub(super) fn checked_tags(given: &[Tag]) -> Result<Tags, KmsError> {
     }
     refuse_too_many(&tags)?;
     Ok(tags)
+}
+
+/// One of the values of an enum of the API.
+///
+/// # Errors
+/// `ValidationException`: a value that is none of them is not a mistake of the protocol.
+pub(super) fn checked_value<T: DeserializeOwned>(member: &str, text: &str) -> Result<T, KmsError> {
+    let deserializer: StrDeserializer<'_, Error> = text.into_deserializer();
+    T::deserialize(deserializer).map_err(|_| KmsError::constraint(member, text, "Member must satisfy enum value set"))
 }
 
 /// # Errors

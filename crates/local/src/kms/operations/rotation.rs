@@ -6,7 +6,7 @@ use super::super::key::Need;
 use super::super::material::{DEFAULT_ROTATION_PERIOD_IN_DAYS, KeyMaterial, MaterialBytes, RotationKind};
 use super::super::page::{ROTATIONS, page};
 use super::super::state::{Forms, Place};
-use super::inputs::KeyInput;
+use super::inputs::{KeyInput, checked_value};
 use super::place;
 use crate::check::Check;
 use crate::context::CallContext;
@@ -148,7 +148,7 @@ pub(super) struct ListKeyRotations;
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListKeyRotationsInput {
     key_id: String,
-    include_key_material: Option<IncludeKeyMaterial>,
+    include_key_material: Option<String>,
     limit: Option<i64>,
     marker: Option<String>,
 }
@@ -200,7 +200,8 @@ impl Operation for ListKeyRotations {
     ) -> Result<Self::Output, AwsError> {
         let target = world.kms.target(&input.key_id, Forms::Key, call, "kms:ListKeyRotations")?;
         let materials = target.backing.materials();
-        let all = input.include_key_material == Some(IncludeKeyMaterial::All);
+        let include = input.include_key_material.as_deref().unwrap_or("ROTATIONS_ONLY");
+        let all = checked_value::<IncludeKeyMaterial>("includeKeyMaterial", include)? == IncludeKeyMaterial::All;
         let rotations = materials
             .iter()
             .enumerate()

@@ -64,3 +64,16 @@ fn the_alias_and_the_key_are_authorized_each_for_itself() {
     create(&root.user("key-only", &[on(&arn)]), "alias/a", &id).is_error("AccessDeniedException");
     create(&root.user("both", &[on(alias), on(&arn)]), "alias/a", &id).ok();
 }
+
+#[test]
+fn listing_aliases_does_not_tell_whether_a_key_of_another_account_exists() {
+    let root = Client::root();
+    let arn = text(&root.new_key(&json!({}))["Arn"]);
+    let missing = format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    let other = root.root_of("444455556666");
+    for key in [&arn, &missing] {
+        let answer = other.kms("ListAliases", &json!({ "KeyId": key }));
+        answer.is_error("AccessDeniedException");
+        assert!(answer.message().contains("the resource does not exist in this Region"), "{}", answer.text);
+    }
+}

@@ -98,7 +98,12 @@ fn data_keys_have_the_size_that_was_asked_for_and_decrypt_to_their_plaintext() {
         let decrypted = root.decrypt(&text(&hidden["CiphertextBlob"]), &json!({})).ok().value();
         assert_eq!(unbase64(&text(&decrypted["Plaintext"])).len(), expected);
     }
-    for wrong in [json!({}), json!({ "KeySpec": "AES_256", "NumberOfBytes": 32 }), json!({ "NumberOfBytes": 1025 })] {
+    for wrong in [
+        json!({}),
+        json!({ "KeySpec": "AES_256", "NumberOfBytes": 32 }),
+        json!({ "NumberOfBytes": 1025 }),
+        json!({ "KeySpec": "AES_512" }),
+    ] {
         let mut input = wrong.clone();
         input["KeyId"] = json!(id);
         root.kms("GenerateDataKey", &input).is_error("ValidationException");

@@ -90,7 +90,7 @@ fn lists_grants_as_they_were_made() {
         "GranteePrincipal": USER, "RetiringPrincipal": ROLE, "IssuingAccount": ROOT,
         "Operations": ["Decrypt", "Encrypt"], "Constraints": { "EncryptionContextSubset": { "a": "b" } },
     });
-    assert_eq!(list(&root, &id), [expected.clone()]);
+    assert_eq!(list(&root, &id), std::slice::from_ref(&expected));
     let other = grant_id(create(&root, &id, &json!({})));
     let filtered = |input: Value| {
         let mut input = input;
@@ -148,6 +148,7 @@ fn refuses_grants_that_the_api_does_not_take() {
     for wrong in [
         json!({ "Operations": ["Sign"] }),
         json!({ "Operations": [] }),
+        json!({ "Operations": ["PutKeyPolicy"] }),
         json!({ "Name": "no spaces" }),
         json!({ "GranteePrincipal": null }),
         json!({ "GranteeServicePrincipal": "logs.amazonaws.com" }),
@@ -247,7 +248,7 @@ fn a_deleted_grantee_shows_as_its_id_and_does_not_come_back_under_its_name() {
     let id = root.new_key_id(&json!({}));
     create(&root, &id, &json!({})).ok();
     user.describe(&id);
-    root.delete_principal("grantee");
+    root.delete_user(&user, "grantee");
     let again = root.user("grantee", &[]);
     again.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
     let shown = text(&list(&root, &id)[0]["GranteePrincipal"]);
@@ -279,4 +280,22 @@ fn a_grantee_of_another_account_needs_its_own_policies_too() {
     let encrypt = json!({ "KeyId": arn, "Plaintext": "eA==" });
     allowed.kms("Encrypt", &encrypt).ok();
     bare.kms("Encrypt", &encrypt).is_error("AccessDeniedException");
+}
+
+#[test]
+fn a_grant_to_a_role_is_for_its_sessions_until_the_role_is_deleted() {
+    let root = Client::operator();
+    root.role(ROLE);
+    let id = root.new_key_id(&json!({}));
+    let made = create(&root, &id, &json!({ "GranteePrincipal": ROLE, "RetiringPrincipal": ROLE })).ok().value();
+    root.assume(ROLE, "session").describe(&id);
+    root.delete_role("app");
+    root.role(ROLE);
+    let again = root.assume(ROLE, "session");
+    again.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
+    again.kms("RetireGrant", &json!({ "GrantToken": made["GrantToken"] })).is_error("AccessDeniedException");
+    let shown = &list(&root, &id)[0];
+    for party in ["GranteePrincipal", "RetiringPrincipal"] {
+        assert!(text(&shown[party]).starts_with("AROA"), "{shown}");
+    }
 }

@@ -337,3 +337,18 @@ fn no_key_material_is_in_the_debug_of_the_world() {
     assert!(secrets.iter().all(|secret| !shown.contains(secret.trim_matches(['[', ']']))));
     assert!(shown.contains("MaterialBytes(..)") && shown.contains("TokenSecret(..)"));
 }
+
+/// The computer's clock counts nanoseconds, the manual one does not.
+#[test]
+fn what_is_due_comes_about_by_the_computers_clock_too() {
+    let clock = Clock::system();
+    let options = Options { data_dir: None, clock: clock.clone(), ids: Ids::random() };
+    let root = Client::of(&Aws::open(options).expect("opens"), &clock, ACCOUNT, "test");
+    let id = root.new_key_id(&json!({ "MultiRegion": true }));
+    for region in [THERE, "eu-west-2", "eu-west-3"] {
+        root.kms("ReplicateKey", &json!({ "KeyId": id, "ReplicaRegion": region })).ok();
+        assert_eq!(root.in_region(region).state(&id), "Enabled", "{region}");
+    }
+    root.kms("UpdatePrimaryRegion", &json!({ "KeyId": id, "PrimaryRegion": THERE })).ok();
+    assert_eq!((root.state(&id), root.in_region(THERE).state(&id)), ("Enabled".into(), "Enabled".into()));
+}

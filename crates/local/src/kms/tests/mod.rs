@@ -10,15 +10,11 @@ mod policies;
 mod regions;
 
 use jiff::SignedDuration;
-use keywright_model::{AccountId, Arn, Partition};
-use keywright_policy::PolicyKind;
+use keywright_model::Arn;
 use serde_json::{Value, json};
 
 use crate::Service;
 use crate::aws::EnsureError;
-use crate::iam::{self, AccessKey, record_key};
-use crate::policy::StoredPolicy;
-use crate::secret::StoredSecret;
 use crate::testing::{ACCOUNT, Answered, Client};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
@@ -73,55 +69,27 @@ impl Client {
         self.aws.ensure_role(&Arn::parse(arn).expect("an ARN")).expect("made");
     }
 
-    /// Deletes a role or user behind IAM's back.
-    fn delete_principal(&self, name: &str) {
-        let gone = self.aws.change(|world, _| {
-            let key = record_key(Partition::Aws, &account(ACCOUNT), name);
-            let role = world.iam.roles.remove(&key).is_some();
-            Ok::<_, EnsureError>(world.iam.users.remove(&key).is_some() || role)
-        });
-        assert!(gone.expect("changed"), "{name} was there");
+    fn delete_role(&self, name: &str) {
+        self.query(Service::Iam, "DeleteRole", &[("RoleName", name)]).ok();
+    }
+
+    /// Deletes a user without policies, with its access key.
+    fn delete_user(&self, user: &Self, name: &str) {
+        let key = [("UserName", name), ("AccessKeyId", user.access_key_id.as_str())];
+        self.query(Service::Iam, "DeleteAccessKey", &key).ok();
+        self.query(Service::Iam, "DeleteUser", &[("UserName", name)]).ok();
     }
 
     /// A user of that account with an access key and, if given, one inline policy.
-    fn user_of(&self, account_id: &str, name: &str, statements: &[Value]) -> Self {
-        let arn = Arn::parse(&format!("arn:aws:iam::{account_id}:user/{name}")).expect("an ARN");
-        self.aws.ensure_user(&arn).expect("made");
-        let account = account(account_id);
-        let user_key = record_key(Partition::Aws, &account, name);
-        let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-        let key = self.aws.change(|world, inner| {
-            let id = inner.ids.unique_id("AKIA");
-            let key = AccessKey {
-                id: id.clone(),
-                user_key: user_key.clone(),
-                partition: "aws".into(),
-                account,
-                secret: StoredSecret::new(inner.ids.alphanumeric(40)),
-                active: true,
-                created: inner.clock.now(),
-            };
-            world.iam.access_keys.insert(id, key.clone());
-            if !statements.is_empty() {
-                let policy = StoredPolicy::new(&text, PolicyKind::Identity, &iam::State::default()).expect("a policy");
-                let user = world.iam.users.get_mut(&user_key).expect("the user");
-                user.permissions.inline.insert("inline".into(), policy);
-            }
-            Ok::<_, EnsureError>(key)
-        });
-        let key = key.expect("made");
-        let (id, secret) = (key.id, key.secret.expose_text().to_owned());
-        Self { access_key_id: id, secret_access_key: secret, session_token: None, ..self.clone() }
+    fn user_of(&self, account: &str, name: &str, statements: &[Value]) -> Self {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+        self.root_of(account).new_user(name, (!statements.is_empty()).then_some(&policy))
     }
 
     /// A user of the usual account.
     fn user(&self, name: &str, statements: &[Value]) -> Self {
         self.user_of(ACCOUNT, name, statements)
     }
-}
-
-fn account(text: &str) -> AccountId {
-    AccountId::parse(text).expect("an account")
 }
 
 #[track_caller]

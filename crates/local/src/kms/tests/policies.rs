@@ -137,8 +137,8 @@ fn a_deleted_principal_shows_as_its_id_and_does_not_come_back_under_its_name() {
     let policy = key_policy(&[delegation(), lets(ADMIN, &["kms:*"]), lets(ROLE, &["kms:Decrypt"])]);
     let id = root.new_key_id(&json!({ "Policy": policy }));
     user.describe(&id);
-    root.delete_principal("admin");
-    root.delete_principal("app");
+    root.delete_user(&user, "admin");
+    root.delete_role("app");
     let again = root.user("admin", &[]);
     root.role(ROLE);
     again.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
@@ -151,4 +151,33 @@ fn a_deleted_principal_shows_as_its_id_and_does_not_come_back_under_its_name() {
     put(&root, &id, &shown.to_string()).is_error("MalformedPolicyDocumentException");
     put(&root, &id, &policy).ok();
     again.describe(&id);
+}
+
+/// The way in which root's access is removed: the admin role's own session puts the policy that names the role alone.
+#[test]
+fn a_session_of_the_admin_role_can_take_over_a_key_in_both_regions() {
+    let operator = Client::operator();
+    let role = "arn:aws:iam::111122223333:role/admin";
+    operator.role(role);
+    let policy = key_policy(&[lets(role, &["kms:*"])]);
+    let interim = key_policy(&[delegation(), lets(role, &["kms:*"])]);
+    let id = operator.new_key_id(&json!({ "MultiRegion": true, "Policy": interim }));
+    let replica = json!({ "KeyId": id, "ReplicaRegion": "eu-central-1", "Policy": interim });
+    operator.kms("ReplicateKey", &replica).ok();
+    let admin = operator.assume(role, "me");
+    for region in ["eu-west-1", "eu-central-1"] {
+        let (operator, admin) = (operator.in_region(region), admin.in_region(region));
+        assert_eq!(put(&operator, &id, &policy).message(), LOCKOUT, "{region}");
+        put(&admin, &id, &policy).ok();
+        put(&admin, &id, &policy).ok();
+        for outside in [&operator, &operator.root_of(ACCOUNT)] {
+            outside.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
+            put(outside, &id, &interim).is_error("AccessDeniedException");
+        }
+        assert_eq!(policy_of(&admin, &id), policy);
+    }
+    // The sessions of a role that is made again are not those of the one that the policy means.
+    operator.delete_role("admin");
+    operator.role(role);
+    put(&operator.assume(role, "me"), &id, &interim).is_error("AccessDeniedException");
 }

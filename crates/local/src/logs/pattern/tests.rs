@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use super::*;
 
-/// One line of `conformance/logs/patterns.json`.
+/// One line of `conformance/local/logs-patterns.json`.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -19,7 +19,7 @@ struct Case {
 #[test]
 fn patterns_mean_what_aws_documents() {
     let cases: Vec<Case> =
-        serde_json::from_str(include_str!("../../../../../conformance/logs/patterns.json")).expect("the cases");
+        serde_json::from_str(include_str!("../../../../../conformance/local/logs-patterns.json")).expect("the cases");
     for case in cases {
         assert!(!case.source.is_empty(), "{}", case.name);
         match (Pattern::parse(&case.pattern), case.error) {
