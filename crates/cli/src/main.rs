@@ -1,1 +1,30 @@
-fn main(){}
+//! The program `keywright`: one AWS KMS key done right, from a dozen inputs.
+//!
+//! `args` is what can be typed, `commands` has a file for each command, `session` puts together what they work with
+//! (the modules of a folder, a state, an AWS), `render` is how things are shown, and `ui` alone prints.
+//!
+//! **Invariant:** this crate alone reads the environment and prints; it decides nothing about keys.
+
+mod args;
+mod commands;
+mod failure;
+mod rehearsal;
+mod render;
+mod session;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let json = commands::wants_json(&arguments);
+    match commands::run(arguments) {
+        Ok(end) => end.into(),
+        Err(problems) => {
+            ui::fail(&problems, json);
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,1 +1,51 @@
-//! Skeleton.
+//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs and SNS, in process or over HTTP, that verifies every
+//! signature and enforces every policy.
+//!
+//! A request takes one path, written once in `pipeline`: route, authenticate (`sigv4`), decode (`wire`), authorize
+//! (the operation's checks, put to the evaluator of `keywright-policy`), call, record, commit (`store`), encode.
+//! What exists is a `World` of tables; each service has its folder, each group of operations its file.
+//!
+//! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve`] for a port. To add an operation, implement
+//! `operation::Operation` and name it in its service's `operations!`.
+//!
+//! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the
+//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone.
+
+#[cfg(test)]
+mod authorization_tests;
+mod aws;
+mod check;
+mod clock;
+mod cloudwatch;
+mod context;
+mod error;
+mod iam;
+mod ids;
+mod kms;
+mod logs;
+mod operation;
+mod page;
+mod pipeline;
+mod policy;
+mod record;
+mod secret;
+mod serve;
+mod service;
+mod sigv4;
+mod sns;
+mod store;
+mod sts;
+mod tagging;
+#[cfg(test)]
+mod testing;
+mod unsupported;
+mod wire;
+mod world;
+
+pub use aws::{Aws, EnsureError, OperatorCredentials, Options};
+pub use clock::Clock;
+pub use ids::Ids;
+pub use record::CallRecord;
+pub use serve::serve;
+pub use service::Service;
+pub use store::StoreError;

@@ -16,6 +16,13 @@ pub struct Document {
     pub statements: Vec<Statement>,
 }
 
+impl Document {
+    /// Every principal that a statement names, in the order of the text.
+    pub fn principals(&self) -> impl Iterator<Item = &PrincipalPattern> {
+        self.statements.iter().filter_map(|statement| statement.principal.as_ref()).flat_map(Match::inner)
+    }
+}
+
 /// The versions of the policy language. The older one has no policy variables.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>.

@@ -1,0 +1,305 @@
+//! What a person can type.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use keywright_module::Assignment;
+
+/// Provision one AWS KMS key done right, and rehearse its life offline.
+#[derive(Debug, Parser)]
+#[command(name = "keywright", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check the inputs; touches nothing
+    Validate(ValidateArguments),
+    /// Show what would change
+    Plan(PlanArguments),
+    /// Make it so
+    Apply(ApplyArguments),
+    /// Destroy what was made: keys are scheduled for deletion
+    Destroy(DestroyArguments),
+    /// Print the outputs that the state holds
+    Output(OutputArguments),
+    /// Show the state, or a saved plan
+    Show(ShowArguments),
+    /// Look into the state
+    State(StateArguments),
+    /// Print the JSON Schema of an inputs file
+    Schema,
+    /// Run the embedded AWS on a port
+    Local(LocalArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration is, and what fills it in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Configuration {
+    /// The folder of Terraform configuration, or one JSON or YAML file of inputs
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Use the embedded AWS, kept in DIR/.keywright
+    #[arg(long)]
+    pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) assignments: Assignments,
+    /// Say what a reference to something else is worth
+    #[arg(long = "ref", value_name = "ADDRESS=VALUE", value_parser = name_and_value)]
+    pub(crate) references: Vec<(String, String)>,
+    /// Take references from a Terraform state file
+    #[arg(long, value_name = "STATE")]
+    pub(crate) refs_from: Option<PathBuf>,
+    /// Only this module of the folder
+    #[arg(long, value_name = "NAME")]
+    pub(crate) module: Option<String>,
+    /// Print data for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Values of variables, in the order in which they were typed: later ones win.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Assignments(pub(crate) Vec<Assignment>);
+
+impl Args for Assignments {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+            .arg(
+                Arg::new(VAR)
+                    .long(VAR)
+                    .value_name("NAME=VALUE")
+                    .help("Set a variable")
+                    .action(ArgAction::Append)
+                    .value_parser(name_and_value),
+            )
+            .arg(
+                Arg::new(VAR_FILE)
+                    .long(VAR_FILE)
+                    .value_name("FILE")
+                    .help("Read variables from a file")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(PathBuf)),
+            )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Assignments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let variables = indexed::<(String, String)>(matches, VAR)
+            .map(|(at, (name, value))| (at, Assignment::Variable { name, value }));
+        let files = indexed::<PathBuf>(matches, VAR_FILE).map(|(at, file)| (at, Assignment::File(file)));
+        let mut all: Vec<(usize, Assignment)> = variables.chain(files).collect();
+        all.sort_by_key(|(at, _)| *at);
+        Ok(Self(all.into_iter().map(|(_, assignment)| assignment).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Each value of an argument, and where on the command line it stands.
+fn indexed<T: Clone + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &'static str,
+) -> impl Iterator<Item = (usize, T)> {
+    let places = matches.indices_of(name).into_iter().flatten();
+    places.zip(matches.get_many::<T>(name).into_iter().flatten().cloned()).collect::<Vec<_>>().into_iter()
+}
+
+/// How AWS is reached.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Connection {
+    /// The profile of the AWS configuration
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// The MFA device with which the admin role is assumed
+    #[arg(long, value_name = "ARN", requires = "mfa_code")]
+    pub(crate) mfa_serial: Option<String>,
+    /// The code that the MFA device shows
+    #[arg(long, value_name = "CODE", requires = "mfa_serial")]
+    pub(crate) mfa_code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Plan the destruction of everything
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Save the plan, for `keywright apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit with 0 when nothing changes, 2 when something does, 1 on errors
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// What a plan may do, and how much of it is shown.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Planning {
+    /// Cancel the deletion of a key that was scheduled outside
+    #[arg(long)]
+    pub(crate) rescue: bool,
+    /// Print policy documents in full
+    #[arg(long)]
+    pub(crate) show_policies: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// `DIR` may also be a plan saved with `plan --out`
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DestroyArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// The folder, then perhaps the name of one output: `keywright output [DIR] [NAME]`
+    #[arg(value_name = "DIR|NAME", num_args = 0..=2)]
+    pub(crate) words: Vec<String>,
+    /// The state of the embedded AWS
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) json: bool,
+    /// Print one text without quotes
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The folder, or a plan saved with `plan --out`
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// The state of the embedded AWS
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print policy documents in full
+    #[arg(long)]
+    pub(crate) show_policies: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArguments {
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// List the addresses in the state
+    List {
+        /// The folder of the configuration
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// The state of the embedded AWS
+        #[arg(long)]
+        local: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocalArguments {
+    /// The port, on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    /// Where its data is kept; without it nothing outlives the process
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The account of the operator whose key is printed
+    #[arg(long, value_name = "ID", default_value = "111122223333")]
+    pub(crate) account: String,
+    /// Print where it listens, and the operator's key, as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+const VAR: &str = "var";
+const VAR_FILE: &str = "var-file";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_variable_without_a_name_is_refused() {
+        assert!(name_and_value("=x").is_err());
+        assert!(name_and_value("x").is_err());
+        assert_eq!(name_and_value("x=a=b"), Ok(("x".into(), "a=b".into())));
+    }
+
+    #[test]
+    fn variables_and_files_keep_the_order_in_which_they_were_typed() {
+        let line = ["keywright", "validate", "--var", "a=1", "--var-file", "f", "--var", "b=2"];
+        let arguments = Arguments::parse_from(line);
+        let Command::Validate(validate) = arguments.command else { panic!("validate") };
+        let variable = |name: &str, value: &str| Assignment::Variable { name: name.into(), value: value.into() };
+        let expect = [variable("a", "1"), Assignment::File("f".into()), variable("b", "2")];
+        assert_eq!(validate.configuration.assignments.0, expect);
+    }
+}

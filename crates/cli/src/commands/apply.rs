@@ -1,0 +1,182 @@
+use keywright_engine::{Cancel, Doing, Event, Happening, Mode, Planned, Report};
+use keywright_model::{Diagnostic, Diagnostics};
+use serde_json::json;
+
+use super::plan::{options, show, told};
+use super::{End, saved};
+use crate::args::{ApplyArguments, Configuration, Connection, DestroyArguments, Planning};
+use crate::render::{diagnostics, values};
+use crate::session::Session;
+use crate::ui;
+
+/// Plans, asks, and carries the plan out; or carries out a saved plan.
+pub(super) async fn run(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
+    if saved::is_saved_plan(&arguments.configuration.folder) {
+        return run_saved(arguments).await;
+    }
+    let run = Run {
+        configuration: &arguments.configuration,
+        connection: &arguments.connection,
+        planning: arguments.planning,
+        mode: Mode::Normal,
+        auto_approve: arguments.auto_approve,
+    };
+    run.carry_out().await
+}
+
+/// Plans the destruction of everything, asks, and carries it out.
+pub(super) async fn destroy(arguments: &DestroyArguments) -> Result<End, Diagnostics> {
+    let run = Run {
+        configuration: &arguments.configuration,
+        connection: &arguments.connection,
+        planning: Planning::default(),
+        mode: Mode::Destroy,
+        auto_approve: arguments.auto_approve,
+    };
+    run.carry_out().await
+}
+
+struct Run<'a> {
+    configuration: &'a Configuration,
+    connection: &'a Connection,
+    planning: Planning,
+    mode: Mode,
+    auto_approve: bool,
+}
+
+impl Run<'_> {
+    async fn carry_out(self) -> Result<End, Diagnostics> {
+        let session = Session::open(self.configuration, self.connection, options(self.planning))?;
+        let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
+        let json = self.configuration.json;
+        show(planned.plan(), json, self.planning.show_policies);
+        if !planned.plan().is_no_op() && !self.auto_approve {
+            approve(self.mode)?;
+        }
+        let report = apply(&session, planned, json).await?;
+        session.close();
+        Ok(finish(&report, json))
+    }
+}
+
+/// A saved plan was seen by who saved it: it is carried out without asking.
+async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
+    let (configuration, saved) = saved::read(&arguments.configuration)?;
+    let session = Session::open(&configuration, &arguments.connection, options(arguments.planning))?;
+    let planned = session.engine.resume(saved).await.map_err(told)?;
+    let report = apply(&session, planned, configuration.json).await?;
+    session.close();
+    Ok(finish(&report, configuration.json))
+}
+
+async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report, Diagnostics> {
+    let cancel = Cancel::new();
+    let watcher = tokio::spawn(watch_for_interrupt(cancel.clone()));
+    let report = session.engine.apply(planned, &cancel, &|event| tell(event, json)).await;
+    watcher.abort();
+    report.map_err(told)
+}
+
+async fn watch_for_interrupt(cancel: Cancel) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        ui::say("\nInterrupted: the calls in flight are finished and the state is saved. This takes a moment.");
+        cancel.cancel();
+    }
+}
+
+fn approve(mode: Mode) -> Result<(), Diagnostics> {
+    let question = match mode {
+        Mode::Normal => "\nDo you want to perform these actions?\n  Only 'yes' will be accepted to approve.\n",
+        Mode::Destroy => {
+            "\nDo you really want to destroy all of it? The keys are scheduled for deletion.\n  Only 'yes' will be accepted.\n"
+        }
+    };
+    match ui::confirm(question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Diagnostic::error("not-approved", "the plan was not approved; nothing was changed").into()),
+        None => Err(Diagnostic::error("no-terminal", "nobody can be asked to approve: standard input is no terminal")
+            .help("give `--auto-approve`, or save the plan with `plan --out` and apply that")
+            .into()),
+    }
+}
+
+fn tell(event: &Event, json: bool) {
+    if event.doing == Doing::Settle {
+        return;
+    }
+    if json {
+        ui::say(&event_data(event).to_string());
+        return;
+    }
+    let Event { address, doing, happening } = event;
+    match happening {
+        Happening::Started => ui::say(&format!("{address}: {}...", began(*doing))),
+        Happening::Finished { id, elapsed } => {
+            let id = id.as_ref().map(|id| format!(" [id={id}]")).unwrap_or_default();
+            ui::say(&format!("{address}: {} complete after {}ms{id}", capitalized(*doing), elapsed.as_millis()));
+        }
+        Happening::Failed { error, .. } => ui::say(&format!("{address}: {} failed: {error}", capitalized(*doing))),
+    }
+}
+
+fn event_data(event: &Event) -> serde_json::Value {
+    let (happening, detail) = match &event.happening {
+        Happening::Started => ("started", json!({})),
+        Happening::Finished { id, elapsed } => ("finished", json!({"id": id, "elapsed_ms": elapsed.as_millis()})),
+        Happening::Failed { error, elapsed } => ("failed", json!({"error": error, "elapsed_ms": elapsed.as_millis()})),
+    };
+    json!({"address": event.address, "doing": event.doing.to_string(), "happening": happening, "detail": detail})
+}
+
+fn began(doing: Doing) -> &'static str {
+    match doing {
+        Doing::Create => "Creating",
+        Doing::Update => "Modifying",
+        Doing::Rescue => "Rescuing",
+        Doing::Delete => "Destroying",
+        Doing::PutPolicy => "Putting the key policy",
+        Doing::PutInterimPolicy => "Putting an interim key policy",
+        Doing::Settle => "Taking off the creation's tag",
+    }
+}
+
+fn capitalized(doing: Doing) -> String {
+    let text = doing.to_string();
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// Tells what came of it.
+fn finish(report: &Report, json: bool) -> End {
+    let problems = report.diagnostics();
+    if json {
+        ui::data(
+            &json!({ "complete": report.is_complete(), "outputs": report.outputs, "diagnostics": diagnostics::data(&problems) }),
+        );
+    } else {
+        ui::diagnose(&problems);
+        let outcome = if report.is_complete() { "complete" } else { "incomplete" };
+        ui::result(&format!("\nApply {outcome}! Resources: {}.", counts(report)));
+        ui::result(&outputs(report));
+    }
+    if report.is_complete() { End::Fine } else { End::Failed }
+}
+
+fn counts(report: &Report) -> String {
+    let count = |doing: &[Doing]| report.applied.iter().filter(|applied| doing.contains(&applied.doing)).count();
+    let changed = count(&[Doing::Update, Doing::Rescue]);
+    format!("{} added, {changed} changed, {} destroyed", count(&[Doing::Create]), count(&[Doing::Delete]))
+}
+
+fn outputs(report: &Report) -> String {
+    let several = report.outputs.len() > 1;
+    let mut text = String::new();
+    for (module, outputs) in &report.outputs {
+        text.push_str(&if several { format!("\nOutputs of {module}:\n\n") } else { "\nOutputs:\n\n".to_owned() });
+        let width = outputs.keys().map(String::len).max().unwrap_or(0);
+        for (name, value) in outputs {
+            text.push_str(&format!("{name:width$} = {}\n", values::hcl(value, 0)));
+        }
+    }
+    text
+}

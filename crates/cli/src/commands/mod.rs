@@ -1,0 +1,81 @@
+//! One file a command.
+
+mod apply;
+mod completions;
+mod local;
+mod output;
+mod plan;
+mod saved;
+mod schema;
+mod show;
+mod state;
+mod validate;
+
+use std::process::ExitCode;
+
+use keywright_model::{Diagnostic, Diagnostics};
+
+use crate::args::{Arguments, Command, StateCommand};
+
+/// How a command ended, where nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Done.
+    Fine,
+    /// `plan --detailed-exitcode`, and something changes.
+    Changes,
+    /// What failed was told already.
+    Failed,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Fine => Self::SUCCESS,
+            End::Failed => Self::from(1),
+            End::Changes => Self::from(2),
+        }
+    }
+}
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// What went wrong, for the person.
+pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
+    match arguments.command {
+        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Plan(arguments) => run_async(plan::run(&arguments)),
+        Command::Apply(arguments) => run_async(apply::run(&arguments)),
+        Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
+        Command::Output(arguments) => output::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::State(arguments) => match arguments.command {
+            StateCommand::List { folder, local, json } => state::list(&folder, local, json),
+        },
+        Command::Schema => Ok(schema::run()),
+        Command::Local(arguments) => run_async(local::run(&arguments)),
+        Command::Completions { shell } => Ok(completions::run(shell)),
+    }
+}
+
+/// Whether the command that was typed wants its answer, and so its errors, as data.
+pub(crate) fn wants_json(arguments: &Arguments) -> bool {
+    match &arguments.command {
+        Command::Validate(arguments) => arguments.configuration.json,
+        Command::Plan(arguments) => arguments.configuration.json,
+        Command::Apply(arguments) => arguments.configuration.json,
+        Command::Destroy(arguments) => arguments.configuration.json,
+        Command::Output(arguments) => arguments.json,
+        Command::Show(arguments) => arguments.json,
+        Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),
+        Command::Schema | Command::Local(_) | Command::Completions { .. } => false,
+    }
+}
+
+fn run_async(command: impl Future<Output = Result<End, Diagnostics>>) -> Result<End, Diagnostics> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Diagnostics::from(Diagnostic::error("runtime", "the program cannot start").because(error.to_string()))
+    })?;
+    runtime.block_on(command)
+}

@@ -1,0 +1,44 @@
+use keywright_engine::{State, StateStore};
+use keywright_model::Diagnostics;
+
+use super::plan::{policies, show};
+use super::{End, saved};
+use crate::args::ShowArguments;
+use crate::render::plan::{self, Shown, Sign};
+use crate::{session, ui};
+
+/// Shows a saved plan, or what the state holds.
+pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
+    if saved::is_saved_plan(&arguments.path) {
+        let saved = saved::plan(&arguments.path)?;
+        show(&saved.plan(), arguments.json, arguments.show_policies);
+        return Ok(End::Fine);
+    }
+    let store = StateStore::new(session::state_path(&arguments.path, arguments.local)?);
+    let state = store.load().map_err(|error| error.diagnostic())?;
+    if arguments.json {
+        ui::data(&serde_json::json!(state));
+    } else {
+        ui::result(&text(&state, arguments.show_policies));
+    }
+    Ok(End::Fine)
+}
+
+fn text(state: &State, show_policies: bool) -> String {
+    let mut text = String::new();
+    for (address, instance) in state.instances() {
+        text.push_str(&plan::resource(&Shown {
+            address: address.to_string(),
+            kind: address.kind.type_name(),
+            name: &address.name,
+            action: Sign::Show,
+            before: None,
+            after: instance.attributes.as_ref(),
+            unknown: None,
+            reason: None,
+            policies: policies(show_policies),
+        }));
+        text.push('\n');
+    }
+    if text.is_empty() { "The state is empty.".to_owned() } else { text.trim_end().to_owned() }
+}

@@ -1,0 +1,172 @@
+//! The embedded AWS of `--local`: opened for a folder, and furnished with what its inputs name.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keywright_local::{Aws, OperatorCredentials, Options};
+use keywright_model::{Arn, Diagnostic, Diagnostics, ResourceKind};
+use keywright_module::{Desired, DesiredResource, Part, Value};
+use keywright_policy::{Document, Match, PrincipalPattern};
+
+/// The embedded AWS of a folder, and who works in it.
+pub(crate) struct Rehearsal {
+    pub(crate) aws: Aws,
+    pub(crate) operator: OperatorCredentials,
+    /// What was made because the inputs name it, one line each.
+    pub(crate) made: Vec<String>,
+}
+
+/// Opens the embedded AWS that is kept in `data_dir`, and makes what the modules name but do not make.
+///
+/// # Errors
+/// When the folder cannot be used, or something that is named cannot exist.
+pub(crate) fn open(data_dir: &Path, desired: &[Desired]) -> Result<Rehearsal, Diagnostics> {
+    let options = Options { data_dir: Some(data_dir.to_owned()), ..Options::default() };
+    let aws = Aws::open(options).map_err(|error| store_error(data_dir, &error))?;
+    let operator = operator(&aws, desired)?;
+    let made = furnish(&aws, desired)?;
+    Ok(Rehearsal { aws, operator, made })
+}
+
+fn operator(aws: &Aws, desired: &[Desired]) -> Result<OperatorCredentials, Diagnostics> {
+    let Some(first) = desired.first() else {
+        return Err(Diagnostic::error("no-module", "there is no module to work for").into());
+    };
+    if let Some(other) = desired.iter().find(|other| other.account != first.account) {
+        let summary = format!("the modules are in two accounts, {} and {}", first.account, other.account);
+        return Err(Diagnostic::error("two-accounts", summary).help("choose one with `--module NAME`").into());
+    }
+    aws.ensure_operator(&first.account, first.region.partition()).map_err(|error| cannot_make("user/operator", &error))
+}
+
+fn furnish(aws: &Aws, desired: &[Desired]) -> Result<Vec<String>, Diagnostics> {
+    let named: BTreeSet<Named> = desired.iter().flat_map(named).collect();
+    let mut made = Vec::new();
+    for each in named {
+        if each.ensure(aws).map_err(|error| cannot_make(each.arn().as_str(), &error))? {
+            made.push(each.arn().to_string());
+        }
+    }
+    Ok(made)
+}
+
+/// Something that a module names but does not make.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    LogGroup(Arn),
+    Role(Arn),
+    Topic(Arn),
+    User(Arn),
+}
+
+impl Named {
+    fn arn(&self) -> &Arn {
+        match self {
+            Self::LogGroup(arn) | Self::Role(arn) | Self::Topic(arn) | Self::User(arn) => arn,
+        }
+    }
+
+    fn ensure(&self, aws: &Aws) -> Result<bool, keywright_local::EnsureError> {
+        match self {
+            Self::LogGroup(arn) => aws.ensure_log_group(arn),
+            Self::Role(arn) => aws.ensure_role(arn),
+            Self::Topic(arn) => aws.ensure_sns_topic(arn),
+            Self::User(arn) => aws.ensure_user(arn),
+        }
+    }
+
+    /// The principal of that ARN, if it is a user or a role: accounts and root users need no making.
+    fn principal(text: &str) -> Option<Self> {
+        let arn = Arn::parse(text).ok().filter(|arn| arn.service() == "iam")?;
+        if arn.resource_of_kind("role").is_some() {
+            return Some(Self::Role(arn));
+        }
+        arn.resource_of_kind("user").is_some().then_some(Self::User(arn))
+    }
+}
+
+fn named(desired: &Desired) -> Vec<Named> {
+    let mut all: Vec<Named> = desired.resources.iter().flat_map(|resource| in_resource(desired, resource)).collect();
+    let administration = &desired.administration;
+    all.extend(in_document(&administration.primary_policy));
+    all.extend(administration.replica_policy.iter().flat_map(in_document));
+    all.extend(administration.admin_role.iter().flat_map(|role| in_document(&role.trust_policy)));
+    all.extend(administration.key_administrators.iter().filter_map(|arn| Named::principal(arn.as_str())));
+    let ours = own_roles(desired);
+    all.retain(|each| !ours.contains(each.arn().as_str()));
+    all
+}
+
+/// The roles that the module makes, and those that AWS makes for its services.
+fn own_roles(desired: &Desired) -> BTreeSet<String> {
+    let partition = desired.region.partition();
+    let made = desired.resources.iter().filter(|resource| resource.address.kind == ResourceKind::IamRole);
+    let made = made.filter_map(|resource| literal(resource.arguments.get("name")?));
+    made.map(|name| format!("arn:{partition}:iam::{}:role/{name}", desired.account))
+        .chain(desired.prerequisites.iter().map(|each| each.role.to_string()))
+        .collect()
+}
+
+fn in_resource(desired: &Desired, resource: &DesiredResource) -> Vec<Named> {
+    match resource.address.kind {
+        ResourceKind::MetricAlarm => texts(resource, &["alarm_actions", "ok_actions"])
+            .filter_map(|text| Arn::parse(&text).ok().filter(|arn| arn.service() == "sns"))
+            .map(Named::Topic)
+            .collect(),
+        ResourceKind::LogMetricFilter => texts(resource, &["log_group_name"])
+            .filter_map(|name| {
+                let resource = format!("log-group:{name}");
+                let partition = desired.region.partition();
+                Arn::new(partition, "logs", Some(&desired.region), Some(&desired.account), &resource).ok()
+            })
+            .map(Named::LogGroup)
+            .collect(),
+        ResourceKind::KmsGrant => texts(resource, &["grantee_principal", "retiring_principal"])
+            .filter_map(|text| Named::principal(&text))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn in_document(document: &Document) -> Vec<Named> {
+    let principals = document.statements.iter().filter_map(|statement| statement.principal.as_ref());
+    let patterns = principals.flat_map(Match::inner);
+    patterns
+        .filter_map(|pattern| match pattern {
+            PrincipalPattern::Aws(text) => Named::principal(text),
+            _ => None,
+        })
+        .collect()
+}
+
+fn texts<'a>(resource: &'a DesiredResource, arguments: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    arguments.iter().filter_map(|name| resource.arguments.get(*name)).flat_map(|value| match value {
+        Value::List(items) => items.iter().filter_map(literal).collect(),
+        other => literal(other).into_iter().collect::<Vec<_>>(),
+    })
+}
+
+/// The text of a value that refers to nothing.
+fn literal(value: &Value) -> Option<String> {
+    let Value::Text(template) = value else { return None };
+    let parts = template.0.iter().map(|part| match part {
+        Part::Literal(text) => Some(text.as_str()),
+        Part::Reference(_) => None,
+    });
+    parts.collect()
+}
+
+fn store_error(data_dir: &Path, error: &dyn std::error::Error) -> Diagnostics {
+    let summary = format!("the embedded AWS cannot be opened in `{}`", data_dir.display());
+    Diagnostic::error("local-store", summary)
+        .because(crate::failure::chain(error))
+        .help("if another run uses it, wait for that run; to start afresh, remove the folder")
+        .into()
+}
+
+fn cannot_make(what: &str, error: &dyn std::error::Error) -> Diagnostics {
+    Diagnostic::error("local-furnish", format!("the embedded AWS cannot make `{what}`"))
+        .because(crate::failure::chain(error))
+        .help("check the input that names it")
+        .into()
+}

@@ -1,0 +1,100 @@
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use keywright_model::{Diagnostic, Label, Position, Severity};
+use serde_json::{Value, json};
+
+/// A diagnostic as people read it: what, where with the line, why, and what to do.
+pub(crate) fn text(diagnostic: &Diagnostic, color: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let mut group = Group::with_title(level.primary_title(diagnostic.summary.as_str()).id(diagnostic.code));
+    for (at, label) in diagnostic.labels.iter().enumerate() {
+        group = group.element(snippet(label, at == 0));
+    }
+    if let Some(detail) = &diagnostic.detail {
+        group = group.element(Level::NOTE.message(detail.as_str()));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group])
+}
+
+/// Diagnostics as data: the same facts, places counted from 1.
+pub(crate) fn data<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> Value {
+    diagnostics.into_iter().map(one).collect()
+}
+
+fn one(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "severity": diagnostic.severity.as_str(),
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "help": diagnostic.help,
+        "locations": diagnostic.labels.iter().map(location).collect::<Vec<_>>(),
+    })
+}
+
+fn location(label: &Label) -> Value {
+    let start = label.span.start();
+    json!({
+        "file": label.span.file.name,
+        "start": position(start),
+        "end": position(label.span.end()),
+        "source_line": label.span.file.line(start.line),
+        "message": label.message,
+    })
+}
+
+fn position(position: Position) -> Value {
+    json!({ "line": position.line, "column": position.column })
+}
+
+fn snippet(label: &Label, primary: bool) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let file = &label.span.file;
+    let end = label.span.range.end.min(file.text.len());
+    let mut annotation = kind.span(label.span.range.start.min(end)..end);
+    if !label.message.is_empty() {
+        annotation = annotation.label(label.message.as_str());
+    }
+    Snippet::source(file.text.as_str()).path(file.name.as_str()).annotation(annotation)
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_model::{SourceFile, Span};
+
+    use super::*;
+
+    fn example() -> Diagnostic {
+        let file = SourceFile::new("main.tf", "module \"kms\" {\n  enable_firehose = true\n}\n");
+        Diagnostic::error("unknown-input", "unknown input `enable_firehose`")
+            .at(Span::new(&file, 17..32), "no such input")
+            .help("did you mean `enable_alb_firehose`?")
+    }
+
+    #[test]
+    fn text_shows_what_where_and_what_to_do() {
+        insta::assert_snapshot!(text(&example(), false), @r"
+        error[unknown-input]: unknown input `enable_firehose`
+         --> main.tf:2:3
+          |
+        2 |   enable_firehose = true
+          |   ^^^^^^^^^^^^^^^ no such input
+          |
+          = help: did you mean `enable_alb_firehose`?
+        ");
+    }
+
+    #[test]
+    fn data_holds_the_place_and_its_line() {
+        let data = data([&example()]);
+        assert_eq!(data[0]["locations"][0]["start"], json!({ "line": 2, "column": 3 }));
+        assert_eq!(data[0]["locations"][0]["source_line"], "  enable_firehose = true");
+    }
+}

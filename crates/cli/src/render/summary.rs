@@ -1,0 +1,180 @@
+//! A whole plan, as people read it.
+
+use std::fmt::Write as _;
+
+use keywright_engine::{Action, KeyPolicyChange, Mode, OutputChange, Plan, ResourceChange};
+use keywright_policy::{Access, Condition, Effect};
+use serde_json::Value;
+
+use super::plan::{self, Shown, Sign};
+use super::values;
+
+/// What is printed of policy documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policies {
+    /// Only how many statements they have.
+    Counted,
+    /// All of their text.
+    Printed,
+}
+
+/// The plan: what changes, who gains and loses access, and the counts at the end.
+pub(crate) fn text(plan: &Plan, policies: Policies) -> String {
+    if plan.is_no_op() {
+        return format!("{}\n{NO_CHANGES}", drift(plan));
+    }
+    let mut text = drift(plan);
+    text.push_str("keywright will perform the following actions:\n\n");
+    for prerequisite in &plan.prerequisites {
+        let _ =
+            writeln!(text, "  # {} will be made, and is not managed: {}\n", prerequisite.service, prerequisite.role);
+    }
+    for change in plan.active() {
+        text.push_str(&plan::resource(&shown(change, policies)));
+        text.push('\n');
+    }
+    text.push_str(&access(plan));
+    text.push_str(&outputs(plan));
+    text.push_str(&counts(plan));
+    text
+}
+
+fn shown(change: &ResourceChange, policies: Policies) -> Shown<'_> {
+    Shown {
+        address: change.address.to_string(),
+        kind: change.kind().type_name(),
+        name: &change.address.name,
+        action: sign(&change.action),
+        before: change.before.as_ref(),
+        after: change.after.as_ref(),
+        unknown: Some(&change.after_unknown),
+        reason: reason(change),
+        policies,
+    }
+}
+
+fn sign(action: &Action) -> Sign {
+    match action {
+        Action::NoOp | Action::Update => Sign::Update,
+        Action::Create => Sign::Create,
+        Action::Replace { create_first: true, .. } => Sign::CreateThenDelete,
+        Action::Replace { create_first: false, .. } => Sign::Replace,
+        Action::Rescue => Sign::Rescue,
+        Action::Delete => Sign::Delete,
+    }
+}
+
+fn reason(change: &ResourceChange) -> Option<String> {
+    match (&change.reason, &change.action) {
+        (Some(reason), _) => Some(reason.clone()),
+        (None, Action::Replace { because, .. }) => Some(format!("cannot be changed in place: {}", because.join(", "))),
+        _ => None,
+    }
+}
+
+fn drift(plan: &Plan) -> String {
+    if plan.drift.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("Changed outside of keywright since the last run:\n\n");
+    for each in &plan.drift {
+        let what = match &each.after {
+            Some(_) => format!("has changed: {}", each.changed.join(", ")),
+            None => "is gone".to_owned(),
+        };
+        let _ = writeln!(text, "  # {} {what}", each.address);
+    }
+    text.push('\n');
+    text
+}
+
+/// Who gains and who loses what by the key policies that are put.
+fn access(plan: &Plan) -> String {
+    let mut text = String::new();
+    for change in &plan.key_policies {
+        let _ = writeln!(text, "Access to {} in {}:", change.key, change.region);
+        text.push_str(&key_access(change));
+        text.push('\n');
+    }
+    for administrator in &plan.administrators {
+        let _ = writeln!(
+            text,
+            "{} can change the policy of {}: {}",
+            administrator.who, administrator.key, administrator.how
+        );
+    }
+    if !plan.administrators.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn key_access(change: &KeyPolicyChange) -> String {
+    let Some(access) = change.access() else {
+        return "  ! the policy that is there cannot be read; all that the new one gives is new\n".to_owned();
+    };
+    if access.is_empty() {
+        return "  nobody gains or loses anything\n".to_owned();
+    }
+    let gained = access.gained.iter().map(|each| line(each, Sign::Create, "gains", "is no longer denied"));
+    let lost = access.lost.iter().map(|each| line(each, Sign::Delete, "loses", "is denied"));
+    gained.chain(lost).collect()
+}
+
+fn line(access: &Access, sign: Sign, allowed: &str, denied: &str) -> String {
+    let style = sign.style();
+    let verb = if access.effect == Effect::Allow { allowed } else { denied };
+    let mut text =
+        format!("  {style}{}{style:#} {} {verb} {}", sign.sign(), access.principal, access.actions.join(", "));
+    for condition in &access.conditions {
+        let _ = write!(text, "\n      if {}", condition_text(condition));
+    }
+    text.push('\n');
+    text
+}
+
+fn condition_text(condition: &Condition) -> String {
+    format!("{} {} {}", condition.key, condition.operator, condition.values.join(" or "))
+}
+
+fn outputs(plan: &Plan) -> String {
+    let changed: Vec<&OutputChange> = plan.outputs.iter().filter(|output| output.is_changed()).collect();
+    if changed.is_empty() {
+        return String::new();
+    }
+    let width = changed.iter().map(|output| output.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::from("Changes to outputs:\n");
+    for output in changed {
+        let _ = writeln!(text, "  {}", output_line(output, width));
+    }
+    text.push('\n');
+    text
+}
+
+fn output_line(output: &OutputChange, width: usize) -> String {
+    let name = &output.name;
+    let after = match output.after_unknown {
+        Value::Bool(false) => short(name, &output.after),
+        _ => plan::UNKNOWN.to_owned(),
+    };
+    match &output.before {
+        Value::Null => format!("+ {name:width$} = {after}"),
+        before if after == "null" => format!("- {name:width$} = {} -> null", short(name, before)),
+        before => format!("~ {name:width$} = {} -> {after}", short(name, before)),
+    }
+}
+
+fn short(name: &str, value: &Value) -> String {
+    if name.ends_with("policy") && value.is_string() { plan::POLICY.to_owned() } else { values::hcl(value, 4) }
+}
+
+fn counts(plan: &Plan) -> String {
+    let counts = plan.counts();
+    let verb = match plan.mode {
+        Mode::Normal => "Plan",
+        Mode::Destroy => "Plan (destroy)",
+    };
+    format!("{verb}: {} to add, {} to change, {} to destroy.", counts.add, counts.change, counts.destroy)
+}
+
+const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";

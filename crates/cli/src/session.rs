@@ -1,0 +1,146 @@
+//! What a command works with: the modules of a folder, a state, and an AWS.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
+use keywright_engine::{Engine, StateStore};
+use keywright_local::Aws;
+use keywright_model::{Diagnostic, Diagnostics, Region, Secret};
+use keywright_module::{Desired, Sources};
+
+use crate::args::{Configuration, Connection};
+use crate::rehearsal::{self, Rehearsal};
+use crate::{failure, ui};
+
+/// An engine that is ready to plan, and what it is to plan.
+pub(crate) struct Session {
+    pub(crate) engine: Engine,
+    pub(crate) desired: Vec<Desired>,
+    /// The embedded AWS, to be closed at the end.
+    local: Option<Aws>,
+}
+
+impl Session {
+    /// Reads the configuration, and connects to AWS.
+    ///
+    /// # Errors
+    /// All that is wrong with the inputs, or what keeps AWS from being reached.
+    pub(crate) fn open(
+        configuration: &Configuration,
+        connection: &Connection,
+        options: keywright_engine::Options,
+    ) -> Result<Self, Diagnostics> {
+        let desired = desired(configuration)?;
+        let home = home(&desired)?;
+        let store = StateStore::new(state_path(&configuration.folder, configuration.local)?);
+        let (options_for_aws, local) = if configuration.local {
+            let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
+            announce(&rehearsal);
+            (embedded(home, &rehearsal), Some(rehearsal.aws))
+        } else {
+            (real(home, connection), None)
+        };
+        let provider = AwsProvider::connect(options_for_aws).map_err(|error| {
+            Diagnostics::from(Diagnostic::error("connection", "AWS cannot be reached").because(failure::chain(&error)))
+        })?;
+        let engine = Engine::new(Arc::new(provider), store, options);
+        Ok(Self { engine, desired, local })
+    }
+
+    /// Lets go of the embedded AWS.
+    pub(crate) fn close(self) {
+        if let Some(aws) = self.local {
+            aws.close();
+        }
+    }
+}
+
+/// The desired resources of the folder's modules.
+///
+/// # Errors
+/// All that is wrong with the inputs.
+pub(crate) fn desired(configuration: &Configuration) -> Result<Vec<Desired>, Diagnostics> {
+    let modules = keywright_module::load(&sources(configuration))?;
+    Ok(modules.iter().map(keywright_module::Module::desired).collect())
+}
+
+fn sources(configuration: &Configuration) -> Sources {
+    let is_document = configuration.folder.is_file();
+    Sources {
+        folder: configuration.folder.clone(),
+        assignments: configuration.assignments.0.clone(),
+        environment: std::env::vars().filter(|(name, _)| name.starts_with("TF_VAR_")).collect(),
+        refs: configuration.references.clone(),
+        refs_from: configuration.refs_from.clone(),
+        module: configuration.module.clone(),
+        inputs_file: is_document.then(|| configuration.folder.clone()),
+    }
+}
+
+/// Where the state of a folder is.
+pub(crate) fn state_path(folder: &Path, local: bool) -> Result<PathBuf, Diagnostics> {
+    let place = if local { private_folder(folder)? } else { directory(folder) };
+    Ok(place.join("terraform.tfstate"))
+}
+
+/// The folder itself, or the one that an inputs file stands in.
+fn directory(folder: &Path) -> PathBuf {
+    if folder.is_file() { folder.parent().map(Path::to_path_buf).unwrap_or_default() } else { folder.to_owned() }
+}
+
+/// `.keywright`, which is for its owner alone.
+fn private_folder(folder: &Path) -> Result<PathBuf, Diagnostics> {
+    use std::os::unix::fs::DirBuilderExt;
+    let path = directory(folder).join(".keywright");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
+        let summary = format!("`{}` cannot be made", path.display());
+        Diagnostic::error("private-folder", summary).because(error.to_string()).help("make the folder writable")
+    })?;
+    Ok(path)
+}
+
+fn home(desired: &[Desired]) -> Result<Region, Diagnostics> {
+    let first = desired.first().ok_or_else(|| Diagnostic::error("no-module", "there is no module to work for"))?;
+    Ok(first.region.clone())
+}
+
+fn real(home: Region, connection: &Connection) -> Options {
+    let mfa = connection.mfa_serial.clone().zip(connection.mfa_code.clone());
+    Options {
+        profile: connection.profile.clone(),
+        mfa: mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) }),
+        ..Options::new(home)
+    }
+}
+
+fn embedded(home: Region, rehearsal: &Rehearsal) -> Options {
+    let credentials = StaticCredentials {
+        access_key_id: rehearsal.operator.access_key_id.clone(),
+        secret_access_key: rehearsal.operator.secret_access_key.clone(),
+        session_token: None,
+    };
+    Options::in_process(home, credentials, transport(&rehearsal.aws))
+}
+
+/// Hands requests to the embedded AWS as they would go over the wire.
+fn transport(aws: &Aws) -> Transport {
+    let aws = aws.clone();
+    Arc::new(move |request: http::Request<Bytes>| {
+        let aws = aws.clone();
+        async move { Ok(aws.handle(request).await) }.boxed()
+    })
+}
+
+fn announce(rehearsal: &Rehearsal) {
+    if rehearsal.made.is_empty() {
+        return;
+    }
+    ui::say("Made in the embedded AWS, because the inputs name it:");
+    for arn in &rehearsal.made {
+        ui::say(&format!("  {arn}"));
+    }
+    ui::say("");
+}

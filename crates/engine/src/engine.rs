@@ -1,0 +1,276 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use keywright_model::{Address, ModuleName};
+use keywright_module::Desired;
+use serde_json::{Map, Value};
+
+use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
+use crate::error::EngineError;
+use crate::facts::Facts;
+use crate::plan::{Basis, Mode, Move, Plan, Scope, find_moves, plan, scope};
+use crate::provider::{Actor, Provider};
+use crate::refresh::{refresh, take_in};
+use crate::saved::SavedPlan;
+use crate::state::{Journal, State, StateError, StateLock, StateStore};
+
+/// How a run goes about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Who runs it, as `user@host`: another run that finds the state locked is told.
+    pub who: String,
+    /// Whether a primary key that is pending deletion is kept.
+    pub rescue: bool,
+    /// How many calls may be in flight at once.
+    pub parallelism: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { who: String::new(), rescue: false, parallelism: 10 }
+    }
+}
+
+/// Plans and applies.
+pub struct Engine {
+    provider: Arc<dyn Provider>,
+    store: StateStore,
+    options: Options,
+}
+
+/// A plan, and the lock on the state that it was made from. Dropped, it lets go of the lock.
+#[derive(Debug)]
+pub struct Planned {
+    plan: Plan,
+    facts: Facts,
+    /// As the file has it.
+    stored: State,
+    /// With what was read and moved.
+    state: State,
+    /// Whether applying writes the state even if nothing changes in AWS.
+    dirty: bool,
+    recovered: Vec<Address>,
+    journal: Journal,
+    _lock: StateLock,
+}
+
+impl Planned {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What an earlier run had created and not written down, and is in the state now.
+    pub fn recovered(&self) -> &[Address] {
+        &self.recovered
+    }
+
+    /// The plan as it can be kept in a file and applied later.
+    pub fn to_saved(&self) -> SavedPlan {
+        SavedPlan::new(&self.plan, &self.stored, &self.facts)
+    }
+}
+
+impl Engine {
+    /// An engine on this AWS and this state.
+    pub fn new(provider: Arc<dyn Provider>, store: StateStore, options: Options) -> Self {
+        Self { provider, store, options }
+    }
+
+    /// Works out what changes.
+    ///
+    /// Takes the lock on the state, takes up what an earlier run has left, and reads each resource once.
+    ///
+    /// # Errors
+    /// When the state cannot be had, AWS cannot be read, or the plan could not be carried out.
+    pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
+        let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
+        let opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        let facts = self.refresh(&opened.state, &scopes).await?;
+        let mut state = opened.state.clone();
+        let drift = take_in(&mut state, &facts);
+        let wanted: BTreeSet<Address> = match mode {
+            Mode::Normal => desired.iter().flat_map(|it| &it.resources).map(|it| it.address.clone()).collect(),
+            Mode::Destroy => BTreeSet::new(),
+        };
+        let moves = find_moves(&state, &wanted);
+        let facts = carry_over(facts, &moves, &mut state);
+        let basis = Basis { state: &state, facts: &facts, drift, moves, rescue: self.options.rescue };
+        let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
+        self.prove_assumptions(&plan).await?;
+        Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// Takes a saved plan up again.
+    ///
+    /// # Errors
+    /// As [`Engine::plan`], and when the state or AWS is not what the plan was made from.
+    pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, EngineError> {
+        let opened = self.open("apply").await?;
+        saved.check_state(&opened.state)?;
+        let mut plan = saved.plan();
+        let facts = self.refresh(&opened.state, &plan.scopes).await?;
+        let mut state = opened.state.clone();
+        plan.drift = take_in(&mut state, &facts);
+        let facts = carry_over(facts, &plan.moves, &mut state);
+        saved.check_facts(&facts)?;
+        Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// Carries a plan out.
+    ///
+    /// # Errors
+    /// When the state cannot be written. What fails in AWS is told by the report, which is not complete then.
+    pub async fn apply(
+        &self,
+        planned: Planned,
+        cancel: &Cancel,
+        on_event: &(dyn Fn(&Event) + Send + Sync),
+    ) -> Result<Report, EngineError> {
+        let Planned { plan, state, dirty, journal, _lock, .. } = planned;
+        let run = Run {
+            provider: self.provider.as_ref(),
+            store: &self.store,
+            plan: &plan,
+            state,
+            journal,
+            dirty,
+            parallelism: self.options.parallelism,
+            cancel,
+            on_event,
+        };
+        apply::apply(run).await
+    }
+
+    /// The outputs of each module, from the state alone.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn outputs(&self) -> Result<IndexMap<String, Map<String, Value>>, StateError> {
+        Ok(outputs(&self.store.load()?))
+    }
+
+    /// The state.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn state(&self) -> Result<State, StateError> {
+        self.store.load()
+    }
+
+    async fn open(&self, operation: &str) -> Result<Opened, EngineError> {
+        let lock = self.store.lock(operation, &self.options.who)?;
+        let mut state = self.store.load()?;
+        let (mut journal, open) = Journal::open(self.store.journal_path())?;
+        let recovered = if open.is_empty() {
+            Vec::new()
+        } else {
+            recover(self.provider.as_ref(), &self.store, &mut journal, open, &mut state).await?
+        };
+        let stored = state.clone();
+        let secrets = state.drop_secrets();
+        Ok(Opened { lock, journal, stored, state, secrets, recovered })
+    }
+
+    async fn refresh(&self, state: &State, scopes: &[Scope]) -> Result<Facts, EngineError> {
+        refresh(self.provider.as_ref(), state, scopes, self.options.parallelism).await
+    }
+
+    /// A role that exists, and that this plan does not change, must let itself be assumed before anything is changed:
+    /// one of those that may put each policy.
+    async fn prove_assumptions(&self, plan: &Plan) -> Result<(), EngineError> {
+        for policy in &plan.key_policies {
+            let bridge = policy.bridge.iter().map(|bridge| &bridge.actors);
+            for actors in std::iter::once(&policy.actors).chain(bridge) {
+                self.prove_one(plan, &policy.key, actors).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn prove_one(&self, plan: &Plan, key: &Address, actors: &[Actor]) -> Result<(), EngineError> {
+        let mut tried = Vec::new();
+        for actor in actors {
+            let Actor::Role(role) = actor else { return Ok(()) };
+            if is_made_or_changed(plan, role.as_str()) {
+                return Ok(());
+            }
+            match self.provider.assume(role).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tried.push((role.to_string(), error.to_string())),
+            }
+        }
+        Err(EngineError::NoActor { key: key.to_string(), tried })
+    }
+}
+
+/// The state and what belongs to it, locked.
+struct Opened {
+    lock: StateLock,
+    journal: Journal,
+    stored: State,
+    state: State,
+    secrets: bool,
+    recovered: Vec<Address>,
+}
+
+impl Opened {
+    fn into_planned(self, plan: Plan, facts: Facts, state: State) -> Planned {
+        let gone = facts.observed.values().any(Option::is_none);
+        let dirty = self.secrets || gone || !plan.moves.is_empty();
+        let Self { lock, journal, stored, recovered, .. } = self;
+        Planned { plan, facts, stored, state, dirty, recovered, journal, _lock: lock }
+    }
+}
+
+/// What a destruction must read: nothing that is only wanted.
+fn scope_for(module: &Desired, mode: Mode) -> Scope {
+    let scope = scope(module);
+    match mode {
+        Mode::Normal => scope,
+        Mode::Destroy => Scope { replica: None, prerequisites: Vec::new(), ..scope },
+    }
+}
+
+/// Moves what was read along with what moved.
+fn carry_over(mut facts: Facts, moves: &[Move], state: &mut State) -> Facts {
+    for Move { from, to } in moves {
+        state.rename(from, to);
+        let (from, to) = (crate::address::InstanceKey::current(from), crate::address::InstanceKey::current(to));
+        if let Some(observed) = facts.observed.remove(&from) {
+            facts.observed.insert(to.clone(), observed);
+        }
+        if let Some(actor) = facts.actors.remove(&from) {
+            facts.actors.insert(to, actor);
+        }
+    }
+    facts
+}
+
+fn is_made_or_changed(plan: &Plan, role: &str) -> bool {
+    plan.changes.iter().any(|change| {
+        let arn = |attributes: &Option<crate::provider::Attributes>| {
+            attributes.as_ref().and_then(|it| it.get("arn")).and_then(Value::as_str) == Some(role)
+        };
+        let name = |attributes: &Option<crate::provider::Attributes>| {
+            let name = attributes.as_ref().and_then(|it| it.get("name")).and_then(Value::as_str);
+            name.is_some_and(|name| role.rsplit('/').next() == Some(name))
+        };
+        change.address.kind == keywright_model::ResourceKind::IamRole
+            && change.makes()
+            && (arn(&change.before) || name(&change.after))
+    })
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("store", &self.store).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// The modules that a state has something of.
+pub fn modules_of(state: &State) -> Vec<ModuleName> {
+    let modules: BTreeSet<ModuleName> = state.instances().filter_map(|(address, _)| address.module).collect();
+    modules.into_iter().collect()
+}

@@ -1,0 +1,111 @@
+//! A plan as `terraform show -json` gives it.
+//!
+//! Source: <https://developer.hashicorp.com/terraform/internals/json-format>.
+
+use keywright_model::{Address, Index};
+use serde_json::{Map, Value, json};
+
+use super::change::{Action, Drift, OutputChange, Plan, ResourceChange};
+use crate::provider::Attributes;
+use crate::schema::schema;
+
+impl Plan {
+    /// The plan in Terraform's JSON form (format 1.2), with the key policies' changes beside it.
+    pub fn to_terraform_json(&self) -> Value {
+        json!({
+            "format_version": "1.2",
+            "terraform_version": "1.11.4",
+            "resource_changes": self.changes.iter().map(resource_change).collect::<Vec<_>>(),
+            "resource_drift": self.drift.iter().map(drift).collect::<Vec<_>>(),
+            "output_changes": self.outputs.iter().map(output_change).collect::<Map<_, _>>(),
+            "applyable": !self.is_no_op(),
+            "complete": true,
+            "errored": false,
+        })
+    }
+}
+
+fn resource_change(change: &ResourceChange) -> Value {
+    let mut object = place(&change.address);
+    if let Some(deposed) = &change.deposed {
+        object.insert("deposed".to_owned(), json!(deposed));
+    }
+    let mut inner = json!({
+        "actions": actions(&change.action),
+        "before": change.before,
+        "after": change.after,
+        "after_unknown": change.after_unknown,
+        "before_sensitive": sensitive(change, change.before.as_ref()),
+        "after_sensitive": sensitive(change, change.after.as_ref()),
+    });
+    if let (Action::Replace { because, .. }, Some(fields)) = (&change.action, inner.as_object_mut()) {
+        let paths = because.iter().map(|name| json!([name])).collect();
+        fields.insert("replace_paths".to_owned(), paths);
+        object.insert("action_reason".to_owned(), json!("replace_because_cannot_update"));
+    }
+    object.insert("change".to_owned(), inner);
+    object.into()
+}
+
+fn drift(drift: &Drift) -> Value {
+    let mut object = place(&drift.address);
+    let action = if drift.after.is_some() { "update" } else { "delete" };
+    let change = json!({"actions": [action], "before": drift.before, "after": drift.after, "after_unknown": {}});
+    object.insert("change".to_owned(), change);
+    object.into()
+}
+
+fn output_change(output: &OutputChange) -> (String, Value) {
+    let action = match (output.is_changed(), &output.before) {
+        (false, _) => "no-op",
+        (true, Value::Null) => "create",
+        (true, _) if output.after.is_null() && output.after_unknown == json!(false) => "delete",
+        (true, _) => "update",
+    };
+    let change = json!({
+        "actions": [action],
+        "before": output.before,
+        "after": output.after,
+        "after_unknown": output.after_unknown,
+        "before_sensitive": false,
+        "after_sensitive": false,
+    });
+    (format!("{}.{}", output.module, output.name), change)
+}
+
+fn place(address: &Address) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("address".to_owned(), json!(address));
+    if let Some(module) = &address.module {
+        object.insert("module_address".to_owned(), json!(format!("module.{module}")));
+    }
+    object.insert("mode".to_owned(), json!("managed"));
+    object.insert("type".to_owned(), json!(address.kind.type_name()));
+    object.insert("name".to_owned(), json!(address.name));
+    match &address.index {
+        Some(Index::Count(number)) => object.insert("index".to_owned(), json!(number)),
+        Some(Index::Each(key)) => object.insert("index".to_owned(), json!(key)),
+        None => None,
+    };
+    object.insert("provider_name".to_owned(), json!("registry.terraform.io/hashicorp/aws"));
+    object
+}
+
+fn actions(action: &Action) -> &'static [&'static str] {
+    match action {
+        Action::NoOp => &["no-op"],
+        Action::Create => &["create"],
+        Action::Update | Action::Rescue => &["update"],
+        Action::Delete => &["delete"],
+        Action::Replace { create_first: true, .. } => &["create", "delete"],
+        Action::Replace { create_first: false, .. } => &["delete", "create"],
+    }
+}
+
+fn sensitive(change: &ResourceChange, attributes: Option<&Attributes>) -> Value {
+    if attributes.is_none() {
+        return json!(false);
+    }
+    let hidden = schema(change.kind()).attributes.iter().filter(|attribute| attribute.sensitive);
+    Value::Object(hidden.map(|attribute| (attribute.name.to_owned(), json!(true))).collect())
+}

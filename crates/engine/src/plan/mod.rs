@@ -1,0 +1,397 @@
+//! From what is and what should be to what changes. Pure: no I/O, no clock, no randomness.
+//!
+//! `attributes.rs` works out what one resource will be, `policies.rs` who can put the key policies and proves that
+//! somebody still can afterwards, `steps.rs` the order of the work, `json.rs` Terraform's JSON.
+
+mod actors;
+mod attributes;
+mod change;
+mod json;
+mod place;
+mod policies;
+mod steps;
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use keywright_model::{Address, Diagnostic, Diagnostics, Index, Region, ResourceKind};
+use keywright_module::{Desired, DesiredResource, Reference, Value as Template};
+use serde_json::Value;
+
+pub(crate) use attributes::{normalised_json, work_out};
+pub use change::*;
+pub(crate) use steps::{Step, Work, steps};
+
+use crate::address::InstanceKey;
+use crate::facts::Facts;
+use crate::provider::{Attributes, Standing};
+use crate::schema::schema;
+use crate::state::State;
+use attributes::Prospect;
+
+/// All that a plan follows from, beside what is desired.
+#[derive(Debug)]
+pub(crate) struct Basis<'a> {
+    /// The state with what was read.
+    pub(crate) state: &'a State,
+    pub(crate) facts: &'a Facts,
+    pub(crate) drift: Vec<Drift>,
+    pub(crate) moves: Vec<Move>,
+    /// Whether keys that are pending deletion are to be kept.
+    pub(crate) rescue: bool,
+}
+
+/// Works out what changes.
+///
+/// # Errors
+/// When a key that is wanted is on its way out, a role that a policy needs is missing, nobody could put a policy, or
+/// nobody could put another one afterwards.
+pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<Plan, Diagnostics> {
+    let mut planner = Planner { basis: &basis, errors: Diagnostics::new(), changes: Vec::new(), outputs: Vec::new() };
+    for module in desired {
+        match mode {
+            Mode::Normal => planner.plan_module(module),
+            Mode::Destroy => planner.plan_destruction(module),
+        }
+    }
+    let (changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    let mut plan = Plan {
+        mode,
+        changes,
+        outputs,
+        key_policies: Vec::new(),
+        prerequisites: Vec::new(),
+        administrators: Vec::new(),
+        actors: key_actors(basis.facts),
+        caller: basis.facts.caller.clone(),
+        findings: desired.iter().flat_map(|module| module.findings.clone()).collect(),
+        scopes: desired.iter().map(scope).collect(),
+        drift: Vec::new(),
+        moves: Vec::new(),
+    };
+    let mut errors = errors;
+    policies::complete(&mut plan, &basis, desired, &mut errors);
+    plan.drift = basis.drift;
+    plan.moves = basis.moves;
+    if errors.has_errors() { Err(errors) } else { Ok(plan) }
+}
+
+/// What of a module decides what must be read.
+pub(crate) fn scope(desired: &Desired) -> Scope {
+    let replica = desired.resources.iter().find(|resource| resource.address.kind == ResourceKind::KmsReplicaKey);
+    let replica = replica.map(|resource| resource.address.clone()).zip(desired.replication_region.clone());
+    Scope {
+        module: desired.module.clone(),
+        account: desired.account.clone(),
+        region: desired.region.clone(),
+        admin_role: desired.administration.admin_role.as_ref().map(|role| role.arn.clone()),
+        administrators: desired.administration.key_administrators.clone(),
+        prerequisites: desired.prerequisites.iter().map(|prerequisite| prerequisite.role.clone()).collect(),
+        replica,
+    }
+}
+
+/// Resources that are the same under another instance key: `count` came or went, or a `for_each` key did.
+pub(crate) fn find_moves(state: &State, wanted: &BTreeSet<Address>) -> Vec<Move> {
+    let held: Vec<Address> = state.instances().map(|(address, _)| address).collect();
+    let one_of = |address: &Address| matches!(address.index, None | Some(Index::Count(0)));
+    let mut moves = Vec::new();
+    for to in wanted.iter().filter(|to| one_of(to) && !held.contains(to)) {
+        let is_kin = |from: &&Address| {
+            from.module == to.module && from.kind == to.kind && from.name == to.name && !wanted.contains(*from)
+        };
+        let kin: Vec<_> = held.iter().filter(is_kin).collect();
+        if let [from] = kin.as_slice() {
+            moves.push(Move { from: (*from).clone(), to: to.clone() });
+        }
+    }
+    moves
+}
+
+fn key_actors(facts: &Facts) -> Vec<KeyActor> {
+    let actor = |(key, actor): (&InstanceKey, &crate::provider::Actor)| KeyActor {
+        key: key.address.clone(),
+        deposed: key.deposed.clone(),
+        actor: actor.clone(),
+    };
+    facts.actors.iter().map(actor).collect()
+}
+
+struct Planner<'a> {
+    basis: &'a Basis<'a>,
+    errors: Diagnostics,
+    changes: Vec<ResourceChange>,
+    outputs: Vec<OutputChange>,
+}
+
+/// What the resources of a module will be, as far as it is worked out.
+type Prospects = BTreeMap<Address, Prospect>;
+
+impl Planner<'_> {
+    fn plan_module(&mut self, desired: &Desired) {
+        let graph = Graph::new(desired);
+        let mut prospects = Prospects::new();
+        let mut changes = BTreeMap::new();
+        for resource in graph.in_order(desired) {
+            let mut change = self.plan_resource(resource, &graph, &mut prospects);
+            go_first_with(&mut change, &changes);
+            changes.insert(resource.address.clone(), change);
+        }
+        self.changes.extend(desired.resources.iter().filter_map(|resource| changes.remove(&resource.address)));
+        let wanted: BTreeSet<_> = desired.resources.iter().map(|resource| &resource.address).collect();
+        self.plan_deletions(&desired.module, &|key| key.deposed.is_some() || !wanted.contains(&key.address));
+        self.plan_outputs(desired, &prospects);
+    }
+
+    fn plan_destruction(&mut self, desired: &Desired) {
+        self.plan_deletions(&desired.module, &|_| true);
+        for (name, before) in outputs_of(self.basis.state, desired) {
+            self.outputs.push(OutputChange {
+                module: desired.module.clone(),
+                description: desired.outputs.get(name.as_str()).map_or("", |output| output.description).to_owned(),
+                name,
+                before,
+                after: Value::Null,
+                after_unknown: Value::Bool(false),
+                value: Template::Null,
+            });
+        }
+    }
+
+    fn plan_deletions(&mut self, module: &keywright_model::ModuleName, goes: &dyn Fn(&InstanceKey) -> bool) {
+        for held in self.basis.state.held_in(module).filter(|held| goes(&held.key)) {
+            let before = held.attributes();
+            let reason = held.key.deposed.is_some().then(|| "it was replaced".to_owned());
+            self.changes.push(ResourceChange {
+                address: held.key.address,
+                deposed: held.key.deposed,
+                action: Action::Delete,
+                region: region_of(&before),
+                before: Some(before),
+                after: None,
+                after_unknown: serde_json::Map::new(),
+                changed: Vec::new(),
+                reason,
+                recipe: Recipe { dependencies: held.instance.dependencies.clone(), ..Recipe::default() },
+            });
+        }
+    }
+
+    fn plan_resource(
+        &mut self,
+        resource: &DesiredResource,
+        graph: &Graph,
+        prospects: &mut Prospects,
+    ) -> ResourceChange {
+        let address = &resource.address;
+        let arguments: Vec<(String, Template)> =
+            resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let prior = self.basis.state.attributes(address);
+        let pending = self.basis.facts.pending.get(address);
+        let found = prior.or_else(|| pending.map(|pending| &pending.attributes));
+        let lookup = |reference: &Reference| look_up(prospects, reference);
+        let mut prospect = work_out(address.kind, &arguments, found, &lookup);
+        let (action, changed) = self.action(resource, prior, pending.is_some(), &prospect);
+        if matches!(action, Action::Replace { .. }) {
+            prospect = work_out(address.kind, &arguments, None, &lookup);
+        }
+        let rescued = pending.map(|pending| pending.attributes.clone());
+        let change = ResourceChange {
+            address: address.clone(),
+            deposed: None,
+            region: region_of(&prospect.after).or_else(|| found.and_then(region_of)),
+            before: found.cloned(),
+            after: Some(prospect.after.clone()),
+            after_unknown: prospect.unknown.clone(),
+            changed,
+            reason: reason(&action),
+            action,
+            recipe: Recipe {
+                arguments,
+                interim_policy: resource.interim_policy.as_ref().map(keywright_policy::Document::to_json),
+                depends_on: graph.direct(address),
+                dependencies: graph.transitive(address),
+                rescued,
+                is_live: pending.is_some_and(|pending| pending.standing == Standing::Live),
+            },
+        };
+        prospects.insert(address.clone(), prospect);
+        change
+    }
+
+    fn action(
+        &mut self,
+        resource: &DesiredResource,
+        prior: Option<&Attributes>,
+        is_pending: bool,
+        prospect: &Prospect,
+    ) -> (Action, Vec<String>) {
+        let kind = resource.address.kind;
+        let Some(prior) = prior else {
+            return (if is_pending { Action::Rescue } else { Action::Create }, Vec::new());
+        };
+        let changed = prospect.changed(kind, prior);
+        let because: Vec<_> =
+            changed.iter().filter(|attribute| attribute.force_new).map(|it| it.name.to_owned()).collect();
+        let names: Vec<_> = changed.iter().map(|attribute| attribute.name.to_owned()).collect();
+        let action = if !because.is_empty() {
+            Action::Replace { create_first: !same_identity(kind, prior, &prospect.after), because }
+        } else if self.is_on_its_way_out(&resource.address) {
+            self.check_rescue(&resource.address, prior);
+            Action::Rescue
+        } else if names.is_empty() {
+            Action::NoOp
+        } else {
+            Action::Update
+        };
+        (action, names)
+    }
+
+    fn is_on_its_way_out(&self, address: &Address) -> bool {
+        let observed = self.basis.facts.observed.get(&InstanceKey::current(address));
+        matches!(observed, Some(Some(observed)) if observed.standing != Standing::Live)
+    }
+
+    /// A replica is rescued without asking, for a plan that wants it could not be carried out otherwise. A primary
+    /// is not: somebody meant to lose what it protects.
+    fn check_rescue(&mut self, address: &Address, prior: &Attributes) {
+        if address.kind != ResourceKind::KmsKey || self.basis.rescue {
+            return;
+        }
+        let observed = self.basis.facts.observed.get(&InstanceKey::current(address)).and_then(Option::as_ref);
+        let until = match observed.map(|observed| &observed.standing) {
+            Some(Standing::PendingDeletion { deletion_date: Some(date) }) => format!(" and goes on {date}"),
+            _ => String::new(),
+        };
+        let key = prior.get("arn").and_then(Value::as_str).unwrap_or_default();
+        let error =
+            Diagnostic::error("key-pending-deletion", format!("the key of `{address}` is pending deletion{until}"))
+                .because(format!(
+                    "`{key}` was scheduled for deletion outside of this run; all that it protects goes with it"
+                ))
+                .help("to keep the key, run again with `--rescue`: it cancels the deletion and enables the key");
+        self.errors.push(error);
+    }
+
+    fn plan_outputs(&mut self, desired: &Desired, prospects: &Prospects) {
+        let before: IndexMap<String, Value> = outputs_of(self.basis.state, desired);
+        for (name, output) in &desired.outputs {
+            let resolved = output.value.resolve(&|reference| look_up(prospects, reference));
+            self.outputs.push(OutputChange {
+                module: desired.module.clone(),
+                name: (*name).to_owned(),
+                description: output.description.to_owned(),
+                before: before.get(*name).cloned().unwrap_or_default(),
+                after: resolved.value,
+                after_unknown: resolved.unknown,
+                value: output.value.clone(),
+            });
+        }
+    }
+}
+
+/// Where something that it refers to must go before its successor is made, it must go before that.
+fn go_first_with(change: &mut ResourceChange, changes: &BTreeMap<Address, ResourceChange>) {
+    let goes_first = |address: &Address| {
+        changes.get(address).is_some_and(|it| matches!(it.action, Action::Replace { create_first: false, .. }))
+    };
+    if let Action::Replace { create_first, .. } = &mut change.action
+        && change.recipe.depends_on.iter().any(goes_first)
+    {
+        *create_first = false;
+    }
+}
+
+fn outputs_of(state: &State, desired: &Desired) -> IndexMap<String, Value> {
+    let object = state.outputs.get(desired.module.as_str()).and_then(|output| output.get("value"));
+    let fields = object.and_then(Value::as_object);
+    fields.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Whether AWS could not hold both at once.
+fn same_identity(kind: ResourceKind, prior: &Attributes, after: &Attributes) -> bool {
+    let identity = schema(kind).identity;
+    !identity.is_empty()
+        && identity.iter().all(|name| prior.get(*name).is_some_and(|value| after.get(*name) == Some(value)))
+}
+
+fn look_up(prospects: &Prospects, reference: &Reference) -> Option<Value> {
+    let prospect = prospects.get(&reference.address)?;
+    if prospect.unknown.contains_key(reference.attribute) {
+        return None;
+    }
+    prospect.after.get(reference.attribute).cloned()
+}
+
+pub(crate) fn region_of(attributes: &Attributes) -> Option<Region> {
+    Region::parse(attributes.get("region")?.as_str()?).ok()
+}
+
+fn reason(action: &Action) -> Option<String> {
+    match action {
+        Action::Replace { because, .. } => Some(format!("`{}` cannot be changed in place", because.join("`, `"))),
+        Action::Rescue => Some("it is pending deletion, and wanted".to_owned()),
+        _ => None,
+    }
+}
+
+/// What waits for what in a module.
+struct Graph {
+    direct: BTreeMap<Address, BTreeSet<Address>>,
+}
+
+impl Graph {
+    fn new(desired: &Desired) -> Self {
+        let admin_role = desired.administration.admin_role.as_ref().map(|role| &role.address);
+        let direct = desired.resources.iter().map(|resource| {
+            let references = resource.arguments.values().flat_map(Template::references).map(|it| &it.address);
+            let named_in_policies = admin_role.filter(|_| has_key_policy(resource.address.kind));
+            let all = references.chain(&resource.depends_on).chain(named_in_policies);
+            (resource.address.clone(), all.filter(|it| **it != resource.address).cloned().collect())
+        });
+        Self { direct: direct.collect() }
+    }
+
+    fn direct(&self, address: &Address) -> Vec<Address> {
+        self.direct.get(address).into_iter().flatten().cloned().collect()
+    }
+
+    /// All that must outlive it, without instance keys, as a state lists it.
+    fn transitive(&self, address: &Address) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let mut next = self.direct(address);
+        while let Some(found) = next.pop() {
+            if seen.insert(found.clone()) {
+                next.extend(self.direct(&found));
+            }
+        }
+        let texts: BTreeSet<_> = seen.iter().map(Address::without_index).collect();
+        texts.into_iter().collect()
+    }
+
+    /// The resources, each after what it refers to.
+    fn in_order<'a>(&self, desired: &'a Desired) -> Vec<&'a DesiredResource> {
+        let mut waiting: Vec<&DesiredResource> = desired.resources.iter().collect();
+        let mut ordered: Vec<&DesiredResource> = Vec::new();
+        while !waiting.is_empty() {
+            let is_waiting = |address: &Address| waiting.iter().any(|resource| resource.address == *address);
+            let is_ready = |resource: &&DesiredResource| {
+                self.direct.get(&resource.address).is_none_or(|needed| !needed.iter().any(is_waiting))
+            };
+            let (mut ready, rest): (Vec<_>, Vec<_>) = waiting.iter().copied().partition(is_ready);
+            if ready.is_empty() {
+                // A circle: what it leaves unknown is found out in apply, which refuses it there.
+                ordered.extend(rest);
+                break;
+            }
+            ordered.append(&mut ready);
+            waiting = rest;
+        }
+        ordered
+    }
+}
+
+fn has_key_policy(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::KmsKey | ResourceKind::KmsKeyPolicy | ResourceKind::KmsReplicaKey)
+}

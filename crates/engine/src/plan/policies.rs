@@ -1,0 +1,377 @@
+//! Which key policies are put, by whom, and who can put others afterwards.
+
+use keywright_model::{Address, Arn, Diagnostic, Diagnostics, Region, ResourceKind};
+use keywright_module::{AdminRole, Administration, Desired};
+use keywright_policy::{Document, Principal};
+use serde_json::Value;
+
+use super::change::{Action, Administrator, Bridge, KeyPolicyChange, Mode, Plan, PrerequisiteChange, ResourceChange};
+use super::{Basis, region_of};
+use crate::address::InstanceKey;
+use crate::authority::{self, KeyPlace};
+use crate::provider::{Actor, Attributes};
+use crate::schema::same_policy;
+
+/// Adds the key policies, the roles that they need and the proofs to a plan.
+pub(super) fn complete(plan: &mut Plan, basis: &Basis<'_>, desired: &[Desired], errors: &mut Diagnostics) {
+    for module in desired {
+        if plan.mode == Mode::Normal {
+            add_prerequisites(plan, basis, module, errors);
+            prove(plan, module, errors);
+            add_policies(plan, basis, module, errors);
+        }
+        add_delegations(plan, basis, module);
+    }
+}
+
+/// A policy that names a role which does not exist is refused by KMS.
+fn add_prerequisites(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, errors: &mut Diagnostics) {
+    let missing = |role: &Arn| basis.facts.roles.get(role) == Some(&false);
+    for prerequisite in module.prerequisites.iter().filter(|prerequisite| missing(&prerequisite.role)) {
+        if !prerequisite.create {
+            errors.push(missing_role(prerequisite));
+        } else if !plan.prerequisites.iter().any(|there| there.role == prerequisite.role) {
+            let (service, role) = (prerequisite.service.to_owned(), prerequisite.role.clone());
+            plan.prerequisites.push(PrerequisiteChange { service, role });
+        }
+    }
+}
+
+fn missing_role(prerequisite: &keywright_module::Prerequisite) -> Diagnostic {
+    let (role, service) = (&prerequisite.role, prerequisite.service);
+    Diagnostic::error("missing-service-linked-role", format!("the service-linked role `{role}` does not exist"))
+        .because("the key policies name it, and KMS refuses a policy that names a role which does not exist")
+        .help(format!(
+            "make it with `aws iam create-service-linked-role --aws-service-name {service}`, or set \
+             `create_autoscaling_service_linked_role = true`"
+        ))
+}
+
+/// Proves that somebody can put each final policy's successor, or refuses.
+fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) {
+    for (address, place, document) in final_policies(module) {
+        let holders = holders(&module.administration, document, &place, &plan.caller.arn);
+        if holders.is_empty() {
+            errors.push(locked_out(&address, &module.administration));
+        }
+        let named = |(who, how)| Administrator { key: address.clone(), who, how };
+        plan.administrators.extend(holders.into_iter().map(named));
+    }
+    if let Some(note) = assumption(module, &plan.caller.arn) {
+        plan.findings.push(note);
+    }
+}
+
+fn final_policies(module: &Desired) -> Vec<(Address, KeyPlace, &Document)> {
+    let key = |kind| module.resources.iter().map(|it| &it.address).find(move |address| address.kind == kind).cloned();
+    let place = |region: &Region| KeyPlace { account: module.account.clone(), region: region.clone() };
+    let mut policies = Vec::new();
+    if let Some(primary) = key(ResourceKind::KmsKey) {
+        policies.push((primary, place(&module.region), &module.administration.primary_policy));
+    }
+    if let (Some(replica), Some(region), Some(policy)) =
+        (key(ResourceKind::KmsReplicaKey), &module.replication_region, &module.administration.replica_policy)
+    {
+        policies.push((replica, place(region), policy));
+    }
+    policies
+}
+
+/// Who can put the policy's successor, and by what.
+fn holders(
+    administration: &Administration,
+    document: &Document,
+    place: &KeyPlace,
+    caller: &Arn,
+) -> Vec<(String, String)> {
+    let mut holders = Vec::new();
+    if authority::delegates(document, place) {
+        holders.push((format!("account {}", place.account), "the account's IAM policies decide".to_owned()));
+    }
+    if let Some(role) = &administration.admin_role
+        && names(document, &role.arn, place)
+        && can_be_assumed(role, place, caller)
+    {
+        holders.push((role.arn.to_string(), "the admin role, named by the policy".to_owned()));
+    }
+    for administrator in &administration.key_administrators {
+        if names(document, administrator, place) {
+            holders.push((administrator.to_string(), "a key administrator, named by the policy".to_owned()));
+        }
+    }
+    holders
+}
+
+fn names(document: &Document, arn: &Arn, place: &KeyPlace) -> bool {
+    let named = authority::named_arns(document);
+    authority::principal(arn, &named).is_some_and(|principal| authority::names(document, principal, place))
+}
+
+/// Whether the caller, somebody whom the trust policy names, or an administrator of the account may assume the role.
+fn can_be_assumed(role: &AdminRole, place: &KeyPlace, caller: &Arn) -> bool {
+    let named = authority::named_arns(&role.trust_policy);
+    let somebody = named.iter().chain([caller]).filter_map(|arn| authority::principal(arn, &named));
+    let root = Principal::Root(place.account.clone());
+    somebody.chain([root]).any(|principal| trusted(role, principal))
+}
+
+fn trusted(role: &AdminRole, principal: Principal) -> bool {
+    authority::trusts(&role.trust_policy, &role.arn, principal, role.requires_mfa)
+}
+
+/// What the proof takes for granted, where it does.
+fn assumption(module: &Desired, caller: &Arn) -> Option<Diagnostic> {
+    let administration = &module.administration;
+    let role = administration.admin_role.as_ref().filter(|_| !administration.root_access)?;
+    let named = authority::named_arns(&role.trust_policy);
+    let by_name = authority::principal(caller, &named).is_some_and(|principal| trusted(role, principal));
+    let by_account = trusted(role, Principal::Root(module.account.clone()));
+    (!by_name && by_account).then(|| {
+        Diagnostic::note(
+            "admin-role-by-account",
+            format!("who may assume `{}` is decided by the IAM policies of account {}", role.arn, module.account),
+        )
+        .because("its trust policy names the account, which counts as met by the account's administrators")
+    })
+}
+
+fn locked_out(key: &Address, administration: &Administration) -> Diagnostic {
+    let why = match (&administration.admin_role, administration.key_administrators.as_slice()) {
+        (None, []) => "root access is off, and there is neither an admin role nor a key administrator".to_owned(),
+        (Some(role), _) => format!(
+            "the policy does not let `{}` put a policy, or nobody can meet the role's trust policy; no key administrator can either",
+            role.arn
+        ),
+        (None, _) => "the policy lets none of the key administrators put a policy".to_owned(),
+    };
+    Diagnostic::error("lock-out", format!("nobody could change the policy of `{key}` afterwards"))
+        .because(why)
+        .help("set `enable_kms_admin_role = true`, name `key_administrators`, or leave `kms_root_access = true`; a `Deny` must not cover all of them")
+}
+
+fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, errors: &mut Diagnostics) {
+    let candidates = Candidates::new(basis, module);
+    let changes: Vec<ResourceChange> =
+        plan.changes.iter().filter(|change| change.address.module.as_ref() == Some(&module.module)).cloned().collect();
+    for change in changes.iter().filter(|change| change.makes()) {
+        let Some(wanted) = wanted_policy(change, &changes, basis, module) else { continue };
+        match candidates.route(&wanted) {
+            Ok((actors, bridge)) => plan.key_policies.push(KeyPolicyChange {
+                key: wanted.key,
+                region: wanted.place.region,
+                before: wanted.before,
+                after: wanted.after,
+                actors,
+                bridge,
+                resource: change.address.clone(),
+                leaves: false,
+                deposed: None,
+            }),
+            Err(error) => errors.push(error),
+        }
+    }
+}
+
+/// A key policy that is to be put.
+struct Wanted {
+    key: Address,
+    place: KeyPlace,
+    before: Option<String>,
+    /// What the key has when the policy is put; none if that cannot be read.
+    current: Option<Document>,
+    after: String,
+    target: Document,
+}
+
+fn wanted_policy(
+    change: &ResourceChange,
+    changes: &[ResourceChange],
+    basis: &Basis<'_>,
+    module: &Desired,
+) -> Option<Wanted> {
+    let (key, region, target) = match change.kind() {
+        ResourceKind::KmsKeyPolicy => (key_of(change)?, &module.region, &module.administration.primary_policy),
+        ResourceKind::KmsReplicaKey => {
+            let policy = module.administration.replica_policy.as_ref()?;
+            (change.address.clone(), module.replication_region.as_ref()?, policy)
+        }
+        _ => return None,
+    };
+    let after = change.after.as_ref().and_then(|after| after.get("policy")).and_then(Value::as_str);
+    let after = after.map_or_else(|| target.to_json(), str::to_owned);
+    let target = authority::read(&after).unwrap_or_else(|| target.clone());
+    let place = KeyPlace { account: module.account.clone(), region: region.clone() };
+    let key_change = changes.iter().find(|other| other.address == key)?;
+    let before = standing_policy(key_change, basis);
+    let current = match &before {
+        Some(text) => authority::read(text),
+        None => Some(first_policy(key_change, &place)),
+    };
+    let is_there = before.clone().or_else(|| current.as_ref().map(Document::to_json));
+    let is_same = is_there.is_some_and(|there| same_policy(&there, &after));
+    // A key policy of its own is put even where the key already has it: AWS's default is nobody's resource.
+    let is_put = !is_same || change.kind() == ResourceKind::KmsKeyPolicy && change.action != Action::Update;
+    is_put.then_some(Wanted { key, place, before, current, after, target })
+}
+
+/// The policy that a key has now; none if it is about to be made.
+fn standing_policy(key: &ResourceChange, basis: &Basis<'_>) -> Option<String> {
+    let made = matches!(key.action, Action::Create | Action::Replace { .. });
+    if let Some(rescued) = &key.recipe.rescued {
+        return policy_text(rescued);
+    }
+    if made {
+        return None;
+    }
+    basis.state.attributes(&key.address).and_then(policy_text)
+}
+
+/// The policy that a key is created with.
+fn first_policy(key: &ResourceChange, place: &KeyPlace) -> Document {
+    let planned = key.after.as_ref().and_then(policy_text);
+    let text = key.recipe.interim_policy.clone().or(planned);
+    text.and_then(|text| authority::read(&text)).unwrap_or_else(|| authority::with_delegation(&NOTHING, place))
+}
+
+fn policy_text(attributes: &Attributes) -> Option<String> {
+    attributes.get("policy")?.as_str().map(str::to_owned)
+}
+
+/// The key that a key policy is for.
+fn key_of(change: &ResourceChange) -> Option<Address> {
+    let (_, key) = change.recipe.arguments.iter().find(|(name, _)| name == "key_id")?;
+    key.references().first().map(|reference| reference.address.clone())
+}
+
+/// Who could put key policies in this run.
+struct Candidates {
+    caller: Arn,
+    /// Roles whose IAM policies are known to let them manage keys.
+    admin_roles: Vec<Arn>,
+    /// Roles that only a policy's naming them counts for.
+    administrators: Vec<Arn>,
+}
+
+impl Candidates {
+    fn new(basis: &Basis<'_>, module: &Desired) -> Self {
+        let administration = &module.administration;
+        let in_state = basis.state.held_in(&module.module).filter(|held| held.kind() == ResourceKind::IamRole);
+        let state_roles: Vec<Arn> = in_state
+            .filter_map(|held| Arn::parse(held.instance.attributes.as_ref()?.get("arn")?.as_str()?).ok())
+            .collect();
+        let acting = basis.facts.actors.values().filter_map(|actor| match actor {
+            Actor::Role(role) => Some(role.clone()),
+            Actor::Caller => None,
+        });
+        let is_role = |arn: &&Arn| arn.resource_of_kind("role").is_some();
+        let mut admin_roles: Vec<Arn> = administration.admin_role.iter().map(|role| role.arn.clone()).collect();
+        let mut administrators: Vec<Arn> = administration.key_administrators.iter().filter(is_role).cloned().collect();
+        for role in acting {
+            let list = if state_roles.contains(&role) { &mut admin_roles } else { &mut administrators };
+            if !list.contains(&role) {
+                list.push(role);
+            }
+        }
+        Self { caller: basis.facts.caller.arn.clone(), admin_roles, administrators }
+    }
+
+    /// Who puts the policy, and what comes in between where nobody could do it at once.
+    fn route(&self, wanted: &Wanted) -> Result<(Vec<Actor>, Option<Bridge>), Diagnostic> {
+        let from = |actor: &Actor| match &wanted.current {
+            Some(current) => self.may(actor, current, &wanted.place),
+            None => *actor == Actor::Caller,
+        };
+        let to = |actor: &Actor| self.may(actor, &wanted.target, &wanted.place);
+        let both: Vec<Actor> = self.all().filter(|actor| from(actor) && to(actor)).collect();
+        if !both.is_empty() {
+            return self.unless_root(both, wanted);
+        }
+        let (starters, finishers): (Vec<_>, Vec<_>) =
+            (self.all().filter(from).collect(), self.all().filter(to).collect());
+        let (Some(current), false, false) = (&wanted.current, starters.is_empty(), finishers.is_empty()) else {
+            return Err(no_actor(wanted));
+        };
+        let policy = authority::union(current, &wanted.target).to_json();
+        let (actors, _) = self.unless_root(finishers, wanted)?;
+        Ok((actors, Some(Bridge { policy, actors: starters })))
+    }
+
+    fn all(&self) -> impl Iterator<Item = Actor> {
+        let roles = self.admin_roles.iter().chain(&self.administrators).cloned();
+        std::iter::once(Actor::Caller).chain(roles.map(Actor::Role))
+    }
+
+    /// Whether a policy lets an actor put another one: by its name, or by leaving it to IAM policies that do.
+    fn may(&self, actor: &Actor, document: &Document, place: &KeyPlace) -> bool {
+        let (arn, has_permissions) = match actor {
+            Actor::Caller => (&self.caller, true),
+            Actor::Role(role) => (role, self.admin_roles.contains(role)),
+        };
+        let Some(principal) = authority::principal(arn, &authority::named_arns(document)) else { return false };
+        let delegated = has_permissions
+            && arn.account() == place.account.as_str()
+            && authority::delegates(document, place)
+            && !authority::denies(document, principal.clone(), place);
+        delegated || authority::names(document, principal, place)
+    }
+
+    /// The root user cannot assume roles.
+    ///
+    /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+    fn unless_root(&self, actors: Vec<Actor>, wanted: &Wanted) -> Result<(Vec<Actor>, Option<Bridge>), Diagnostic> {
+        let is_root = self.caller.resource() == "root";
+        if is_root && !actors.contains(&Actor::Caller) {
+            return Err(Diagnostic::error(
+                "root-cannot-assume",
+                format!("the account's root user cannot put the final policy of `{}`", wanted.key),
+            )
+            .because("the policy does not let the root user change it again, and the root user cannot assume a role that could")
+            .help("run with the credentials of an IAM user or role"));
+        }
+        Ok((actors, None))
+    }
+}
+
+fn no_actor(wanted: &Wanted) -> Diagnostic {
+    Diagnostic::error("no-actor", format!("this run could not put the policy of `{}`", wanted.key))
+        .because("KMS takes a policy only from somebody who could change it again: neither the caller, nor an admin role, nor a role among the key administrators is one")
+        .help("run as one of the `key_administrators`, or set `enable_kms_admin_role = true`")
+}
+
+/// A key that goes is first left to the account's IAM policies, so that it can still be rescued.
+fn add_delegations(plan: &mut Plan, basis: &Basis<'_>, module: &Desired) {
+    let is_key = |kind| matches!(kind, ResourceKind::KmsKey | ResourceKind::KmsReplicaKey);
+    let leaves = |change: &&ResourceChange| {
+        matches!(change.action, Action::Delete | Action::Replace { .. })
+            && is_key(change.kind())
+            && change.address.module.as_ref() == Some(&module.module)
+    };
+    let leaving: Vec<ResourceChange> = plan.changes.iter().filter(leaves).cloned().collect();
+    plan.key_policies.extend(leaving.iter().filter_map(|change| delegation(change, basis, module)));
+}
+
+fn delegation(change: &ResourceChange, basis: &Basis<'_>, module: &Desired) -> Option<KeyPolicyChange> {
+    let key = InstanceKey { address: change.address.clone(), deposed: change.deposed.clone() };
+    let held = basis.state.held_at(&key)?.attributes.as_ref()?;
+    let place = KeyPlace { account: module.account.clone(), region: region_of(held)? };
+    let before = policy_text(held)?;
+    let current = authority::read(&before)?;
+    let is_live = matches!(basis.facts.observed.get(&key), Some(Some(observed)) if observed.standing == crate::provider::Standing::Live);
+    if authority::delegates(&current, &place) || !is_live {
+        return None;
+    }
+    let actor = basis.facts.actors.get(&key).cloned().unwrap_or(Actor::Caller);
+    Some(KeyPolicyChange {
+        key: change.address.clone(),
+        region: place.region.clone(),
+        before: Some(before),
+        after: authority::with_delegation(&current, &place).to_json(),
+        actors: vec![actor],
+        bridge: None,
+        resource: change.address.clone(),
+        leaves: true,
+        deposed: change.deposed.clone(),
+    })
+}
+
+const NOTHING: Document = Document { version: keywright_policy::Version::V2012, id: None, statements: Vec::new() };

@@ -1,0 +1,304 @@
+//! Reads each resource of the state once, side by side, as somebody who may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use keywright_model::{Address, Arn, ResourceKind};
+use serde_json::{Value, json};
+
+use crate::address::InstanceKey;
+use crate::authority::{self, KeyPlace};
+use crate::error::EngineError;
+use crate::facts::Facts;
+use crate::plan::{Drift, Scope, region_of};
+use crate::provider::{Actor, Attributes, CallerIdentity, Failure, Observed, Provider, ProviderError};
+use crate::schema::schema;
+use crate::state::State;
+
+/// Reads all that a plan follows from.
+pub(crate) async fn refresh(
+    provider: &dyn Provider,
+    state: &State,
+    scopes: &[Scope],
+    parallelism: usize,
+) -> Result<Facts, EngineError> {
+    provider.begin_refresh();
+    let caller = provider.caller().await.map_err(|error| failed("asking whose credentials these are", error))?;
+    check_account(&caller, scopes)?;
+    let reader = Reader { provider, state, scopes, caller };
+    let actors = reader.actors().await?;
+    let observed = reader.observe(&actors, parallelism).await?;
+    let actors = actors.into_iter().map(|(key, chosen)| (key, chosen.actor)).collect();
+    let roles = reader.roles(&observed).await?;
+    let pending = reader.pending().await?;
+    Ok(Facts { caller: reader.caller, observed, roles, pending, actors })
+}
+
+/// Takes what was read into a state. What is gone is taken out. Gives what was changed outside.
+pub(crate) fn take_in(state: &mut State, facts: &Facts) -> Vec<Drift> {
+    let mut all = Vec::new();
+    for (key, observed) in &facts.observed {
+        let before = state.held_at(key).and_then(|instance| instance.attributes.clone()).unwrap_or_default();
+        let Some(observed) = observed else {
+            all.push(Drift { address: key.address.clone(), before, after: None, changed: Vec::new() });
+            state.remove(key);
+            continue;
+        };
+        let after = schema(key.address.kind).merge(&before, observed.attributes.clone());
+        let changed = drifted(key, &before, &after);
+        if !changed.is_empty() {
+            all.push(Drift { address: key.address.clone(), before, after: Some(after.clone()), changed });
+        }
+        state.put(key, after, None);
+    }
+    all
+}
+
+fn drifted(key: &InstanceKey, before: &Attributes, after: &Attributes) -> Vec<String> {
+    let value = |attributes: &Attributes, name: &str| attributes.get(name).cloned().unwrap_or_default();
+    let shown =
+        schema(key.address.kind).attributes.iter().filter(|attribute| !attribute.volatile && !attribute.sensitive);
+    let differs = shown.filter(|it| !it.equal(&value(before, it.name), &value(after, it.name)));
+    differs.map(|attribute| attribute.name.to_owned()).collect()
+}
+
+/// The key that an instance stands on.
+pub(crate) fn key_of(state: &State, kind: ResourceKind, attributes: &Attributes) -> Option<InstanceKey> {
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    let named = match kind {
+        ResourceKind::KmsKey | ResourceKind::KmsReplicaKey => text("arn"),
+        ResourceKind::KmsKeyPolicy | ResourceKind::KmsGrant => text("key_id"),
+        ResourceKind::KmsAlias => text("target_key_arn").or_else(|| text("target_key_id")),
+        _ => None,
+    }?;
+    let region = region_of(attributes);
+    let is_it = |key: &Attributes| {
+        let value = |name: &str| key.get(name).and_then(Value::as_str);
+        value("arn") == Some(named) || (value("key_id") == Some(named) && region_of(key) == region)
+    };
+    let mut keys = state.held().filter(|held| is_key(held.kind()));
+    keys.find(|held| held.instance.attributes.as_ref().is_some_and(is_it)).map(|held| held.key)
+}
+
+pub(crate) fn is_key(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::KmsKey | ResourceKind::KmsReplicaKey)
+}
+
+/// Who makes the calls on a key, and who else could.
+struct Chosen {
+    actor: Actor,
+    others: Vec<Actor>,
+}
+
+struct Reader<'a> {
+    provider: &'a dyn Provider,
+    state: &'a State,
+    scopes: &'a [Scope],
+    caller: CallerIdentity,
+}
+
+impl Reader<'_> {
+    /// Chooses, for each key, who makes the calls on it.
+    async fn actors(&self) -> Result<BTreeMap<InstanceKey, Chosen>, EngineError> {
+        let mut assumed = BTreeMap::new();
+        let mut actors = BTreeMap::new();
+        for scope in self.scopes {
+            for held in self.state.held_in(&scope.module).filter(|held| is_key(held.kind())) {
+                let chosen = self.actor(scope, &held.key, &held.attributes(), &mut assumed).await?;
+                actors.insert(held.key, chosen);
+            }
+        }
+        Ok(actors)
+    }
+
+    async fn actor(
+        &self,
+        scope: &Scope,
+        key: &InstanceKey,
+        attributes: &Attributes,
+        assumed: &mut BTreeMap<Arn, Result<(), String>>,
+    ) -> Result<Chosen, EngineError> {
+        let place = region_of(attributes).map(|region| KeyPlace { account: scope.account.clone(), region });
+        let policy = self.last_policy(scope, key, attributes).and_then(|text| authority::read(&text));
+        let (Some(place), Some(policy)) = (place, policy) else {
+            return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
+        };
+        let caller = authority::principal(&self.caller.arn, &authority::named_arns(&policy));
+        let named = caller.is_some_and(|caller| authority::names(&policy, caller, &place));
+        if named || authority::delegates(&policy, &place) {
+            return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
+        }
+        let mut tried = Vec::new();
+        for role in self.in_preference(scope, authority::administrator_roles(&policy, &place)) {
+            if !assumed.contains_key(&role) {
+                let outcome = self.provider.assume(&role).await;
+                assumed.insert(role.clone(), outcome.map_err(|error| error.to_string()));
+            }
+            match assumed.get(&role) {
+                Some(Err(reason)) => tried.push((role.to_string(), reason.clone())),
+                _ => return Ok(Chosen { actor: Actor::Role(role), others: vec![Actor::Caller] }),
+            }
+        }
+        self.by_trial(key, attributes, tried).await
+    }
+
+    /// The policy that is known leaves nobody; somebody may have changed it outside.
+    async fn by_trial(
+        &self,
+        key: &InstanceKey,
+        attributes: &Attributes,
+        tried: Vec<(String, String)>,
+    ) -> Result<Chosen, EngineError> {
+        match self.provider.read(&Actor::Caller, key.address.kind, attributes).await {
+            Ok(_) => Ok(Chosen { actor: Actor::Caller, others: Vec::new() }),
+            Err(error) if is_denied(&error) => Err(EngineError::NoActor { key: key.to_string(), tried }),
+            Err(error) => Err(failed(format!("reading `{key}`"), error)),
+        }
+    }
+
+    /// The policy that was last put: the key policy's own resource knows it before the key does.
+    fn last_policy(&self, scope: &Scope, key: &InstanceKey, attributes: &Attributes) -> Option<String> {
+        let mut policies = self.state.held_in(&scope.module).filter(|held| held.kind() == ResourceKind::KmsKeyPolicy);
+        let own = policies.find(|held| key_of(self.state, held.kind(), &held.attributes()).as_ref() == Some(key));
+        let text = |attributes: &Attributes| attributes.get("policy").and_then(Value::as_str).map(str::to_owned);
+        own.and_then(|held| text(&held.attributes())).or_else(|| text(attributes))
+    }
+
+    /// The module's own admin role first.
+    fn in_preference(&self, scope: &Scope, mut roles: Vec<Arn>) -> Vec<Arn> {
+        let own = self.roles_of_module(scope);
+        roles.sort_by_key(|role| !own.contains(&Actor::Role(role.clone())));
+        roles
+    }
+
+    fn roles_of_module(&self, scope: &Scope) -> Vec<Actor> {
+        let in_state = self.state.held_in(&scope.module).filter(|held| held.kind() == ResourceKind::IamRole);
+        let held: Vec<Arn> = in_state
+            .filter_map(|held| Arn::parse(held.instance.attributes.as_ref()?.get("arn")?.as_str()?).ok())
+            .collect();
+        scope.admin_role.iter().filter(|role| held.contains(role)).cloned().map(Actor::Role).collect()
+    }
+
+    async fn observe(
+        &self,
+        actors: &BTreeMap<InstanceKey, Chosen>,
+        parallelism: usize,
+    ) -> Result<BTreeMap<InstanceKey, Option<Observed>>, EngineError> {
+        let held = self.scopes.iter().flat_map(|scope| self.state.held_in(&scope.module));
+        let reads = held.map(|held| async move {
+            let attributes = held.attributes();
+            let chosen = key_of(self.state, held.kind(), &attributes).and_then(|key| actors.get(&key));
+            let observed = self.read(held.kind(), &attributes, chosen).await;
+            observed
+                .map(|observed| (held.key.clone(), observed))
+                .map_err(|error| failed(format!("reading `{}`", held.key), error))
+        });
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffer_unordered(parallelism.max(1)).try_collect().await
+    }
+
+    /// Reads as who was chosen. Where that is denied, once as another: the policy may have been changed outside.
+    async fn read(
+        &self,
+        kind: ResourceKind,
+        attributes: &Attributes,
+        chosen: Option<&Chosen>,
+    ) -> Result<Option<Observed>, ProviderError> {
+        let actor = chosen.map_or(&Actor::Caller, |chosen| &chosen.actor);
+        let denied = match self.provider.read(actor, kind, attributes).await {
+            Err(error) if is_denied(&error) => error,
+            answer => return answer,
+        };
+        for other in chosen.into_iter().flat_map(|chosen| &chosen.others) {
+            if let Actor::Role(role) = other
+                && self.provider.assume(role).await.is_err()
+            {
+                continue;
+            }
+            return self.provider.read(other, kind, attributes).await;
+        }
+        Err(denied)
+    }
+
+    /// Whether the roles exist that the key policies are to name. A policy that names a role by its ARN proves that it
+    /// does: KMS shows a deleted role by its ID.
+    async fn roles(
+        &self,
+        observed: &BTreeMap<InstanceKey, Option<Observed>>,
+    ) -> Result<BTreeMap<Arn, bool>, EngineError> {
+        let wanted: BTreeSet<&Arn> = self.scopes.iter().flat_map(|scope| &scope.prerequisites).collect();
+        let policies: Vec<&str> = observed
+            .iter()
+            .filter(|(key, _)| is_key(key.address.kind))
+            .filter_map(|(_, observed)| observed.as_ref()?.attributes.get("policy")?.as_str())
+            .collect();
+        let is_named = |role: &Arn| policies.iter().any(|policy| policy.contains(&format!("\"{role}\"")));
+        let asked = wanted.into_iter().map(|role| async move {
+            if is_named(role) {
+                return Ok((role.clone(), true));
+            }
+            let exists = self.provider.role_exists(role).await;
+            exists.map(|exists| (role.clone(), exists)).map_err(|error| failed(format!("looking for `{role}`"), error))
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// Replicas that are wanted and not in the state, but there: KMS would not make others beside them.
+    async fn pending(&self) -> Result<BTreeMap<Address, Observed>, EngineError> {
+        let mut pending = BTreeMap::new();
+        for scope in self.scopes {
+            let Some((address, region)) = &scope.replica else { continue };
+            let there = self.state.attributes(address).and_then(region_of);
+            let Some(primary) = self.primary(scope) else { continue };
+            if there.as_ref() == Some(region) {
+                continue;
+            }
+            let text = |name: &str| primary.get(name).and_then(Value::as_str).unwrap_or_default();
+            let (Some(arn), key_id) = (in_region(text("arn"), region), text("key_id")) else { continue };
+            let known =
+                json!({"id": key_id, "key_id": key_id, "arn": arn, "region": region, "primary_key_arn": text("arn")});
+            let known = known.as_object().cloned().unwrap_or_default();
+            let chosen = Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) };
+            let read = self.read(ResourceKind::KmsReplicaKey, &known, Some(&chosen)).await;
+            let found = read.map_err(|error| failed(format!("looking for a replica in {region}"), error))?;
+            if let Some(found) = found {
+                let attributes = schema(ResourceKind::KmsReplicaKey).merge(&Attributes::new(), found.attributes);
+                pending.insert(address.clone(), Observed { attributes, standing: found.standing });
+            }
+        }
+        Ok(pending)
+    }
+
+    fn primary(&self, scope: &Scope) -> Option<Attributes> {
+        let mut keys = self.state.held_in(&scope.module);
+        keys.find(|held| held.kind() == ResourceKind::KmsKey && held.key.deposed.is_none())
+            .map(|held| held.attributes())
+    }
+}
+
+/// A multi-Region key has the same ID in each Region.
+fn in_region(arn: &str, region: &keywright_model::Region) -> Option<String> {
+    let arn = Arn::parse(arn).ok()?;
+    Some(format!("arn:{}:kms:{region}:{}:{}", arn.partition(), arn.account(), arn.resource()))
+}
+
+fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), EngineError> {
+    match scopes.iter().find(|scope| scope.account != caller.account) {
+        Some(scope) => Err(EngineError::Account {
+            module: scope.module.to_string(),
+            wanted: scope.account.clone(),
+            found: caller.account.clone(),
+            caller: caller.arn.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_denied(error: &ProviderError) -> bool {
+    matches!(error.failure, Failure::AccessDenied { .. })
+}
+
+fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
+    EngineError::Provider { doing: doing.into(), error }
+}

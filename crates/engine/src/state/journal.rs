@@ -1,0 +1,144 @@
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use keywright_model::Address;
+use serde::{Deserialize, Serialize};
+
+use super::StateError;
+use crate::address;
+use crate::provider::{Actor, Attributes, CreationToken};
+
+/// The creations that were sent and whose answers are not yet in the state.
+///
+/// JSON lines beside the state. A line is on disk before its call is sent, so a line that is torn, the last one
+/// of a run that was cut, stands for a call that was never sent. It holds no secret.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: Option<File>,
+    open: usize,
+}
+
+/// A creation that was begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    #[serde(deserialize_with = "address::deserialize")]
+    pub(crate) address: Address,
+    pub(crate) token: CreationToken,
+    /// The role that makes the call, if it is not the caller.
+    pub(crate) role: Option<keywright_model::Arn>,
+    pub(crate) planned: Attributes,
+    pub(crate) interim_policy: Option<String>,
+    pub(crate) dependencies: Vec<String>,
+    /// The ID of the instance that stood there before and is set aside, where one did.
+    pub(crate) replaces: Option<String>,
+}
+
+impl Begun {
+    pub(crate) fn actor(&self) -> Actor {
+        self.role.clone().map_or(Actor::Caller, Actor::Role)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Begin(Box<Begun>),
+    Done(CreationToken),
+}
+
+impl Journal {
+    /// Reads the journal beside a state, and what is still open in it.
+    pub(crate) fn open(path: PathBuf) -> Result<(Self, Vec<Begun>), StateError> {
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(StateError::Read { path, source }),
+        };
+        let begun = read(&path, &text)?;
+        let open = begun.len();
+        Ok((Self { path, file: None, open }, begun))
+    }
+
+    /// Writes down what is about to be created, and returns once that is on disk.
+    pub(crate) fn begin(&mut self, creations: &[&Begun]) -> Result<(), StateError> {
+        for begun in creations {
+            self.append(&Line::Begin(Box::new((*begun).clone())))?;
+        }
+        self.open += creations.len();
+        let path = self.path.clone();
+        let synced = self.file()?.sync_all();
+        synced.map_err(|source| StateError::Write { path, source })
+    }
+
+    /// Strikes out a creation that is in the state, or has never happened. A line that is lost does no harm.
+    pub(crate) fn done(&mut self, token: &CreationToken) -> Result<(), StateError> {
+        self.append(&Line::Done(token.clone()))?;
+        self.open = self.open.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Removes the journal if nothing in it is open.
+    pub(crate) fn close(&mut self) {
+        if self.open == 0 {
+            self.file = None;
+            // One that stays behind says that nothing is open.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    fn append(&mut self, line: &Line) -> Result<(), StateError> {
+        let path = self.path.clone();
+        let written = serde_json::to_string(line).map_err(std::io::Error::from);
+        let written = written.and_then(|text| writeln!(self.file_or_open()?, "{text}"));
+        written.map_err(|source| StateError::Write { path, source })
+    }
+
+    fn file(&mut self) -> Result<&File, StateError> {
+        let path = self.path.clone();
+        self.file_or_open().map(|file| &*file).map_err(|source| StateError::Write { path, source })
+    }
+
+    fn file_or_open(&mut self) -> std::io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                mend(&self.path)?;
+                let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+                File::open(super::store::folder(&self.path))?.sync_all()?;
+                file
+            }
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
+/// Cuts off a torn last line, so that the next one stands by itself.
+fn mend(path: &Path) -> std::io::Result<()> {
+    match std::fs::read(path) {
+        Ok(bytes) if !bytes.is_empty() && !bytes.ends_with(b"\n") => {
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+            OpenOptions::new().write(true).open(path)?.set_len(whole as u64)
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(path: &Path, text: &str) -> Result<Vec<Begun>, StateError> {
+    let mut open: Vec<Begun> = Vec::new();
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        let Some(line) = line.strip_suffix('\n') else { break };
+        match serde_json::from_str(line) {
+            Ok(Line::Begin(begun)) => open.push(*begun),
+            Ok(Line::Done(token)) => open.retain(|begun| begun.token != token),
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(StateError::Journal { path: path.to_owned(), line: at + 1, reason });
+            }
+        }
+    }
+    Ok(open)
+}

@@ -1,0 +1,84 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::StateError;
+use super::store::sibling;
+
+/// Who has a state, in the words of Terraform's lock files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LockInfo {
+    /// Tells this lock from any other.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// What is being done.
+    pub operation: String,
+    /// Nothing; Terraform has the field.
+    #[serde(default)]
+    pub info: String,
+    /// `user@host`.
+    pub who: String,
+    /// The version of the program.
+    pub version: String,
+    /// Since when, as RFC 3339.
+    pub created: String,
+    /// The state.
+    pub path: String,
+}
+
+impl LockInfo {
+    pub(super) fn new(operation: &str, who: &str, path: &Path) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            operation: operation.to_owned(),
+            info: String::new(),
+            who: who.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: jiff::Timestamp::now().to_string(),
+            path: path.display().to_string(),
+        }
+    }
+}
+
+/// A lock on a state. It ends when it is dropped, and with the process in any case.
+#[derive(Debug)]
+pub(crate) struct StateLock {
+    _file: File,
+    info_path: PathBuf,
+}
+
+impl StateLock {
+    pub(super) fn take(state: &Path, info: LockInfo) -> Result<Self, StateError> {
+        let info_path = sibling(state, ".", ".lock.info");
+        let lock_path = sibling(state, ".", ".lock");
+        let write_error = |source| StateError::Write { path: lock_path.clone(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(write_error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::Locked { path: state.to_owned(), holder: holder(&info_path) });
+            }
+            Err(TryLockError::Error(source)) => return Err(write_error(source)),
+        }
+        let text = serde_json::to_string(&info).unwrap_or_default();
+        std::fs::write(&info_path, text).map_err(|source| StateError::Write { path: info_path.clone(), source })?;
+        Ok(Self { _file: file, info_path })
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // A stale note misleads nobody: the lock itself is the operating system's.
+        let _ = std::fs::remove_file(&self.info_path);
+    }
+}
+
+fn holder(info_path: &Path) -> String {
+    let read = std::fs::read_to_string(info_path).ok();
+    match read.and_then(|text| serde_json::from_str::<LockInfo>(&text).ok()) {
+        Some(info) => format!("{} since {}, for `{}`", info.who, info.created, info.operation),
+        None => "it has not said who it is".to_owned(),
+    }
+}

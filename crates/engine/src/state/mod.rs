@@ -1,0 +1,341 @@
+//! Terraform's state, version 4: what was made, as it was last seen.
+//!
+//! What is not ours, resources of other kinds and fields that we do not know, is kept as it is.
+
+mod journal;
+mod lock;
+mod store;
+
+use keywright_model::{Address, Index, ModuleName, ResourceKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub(crate) use journal::{Begun, Journal};
+pub use lock::LockInfo;
+pub(crate) use lock::StateLock;
+pub use store::{StateError, StateStore};
+
+use crate::address::InstanceKey;
+use crate::provider::Attributes;
+use crate::schema::schema;
+
+/// A state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    version: u64,
+    /// The Terraform that would have written it.
+    pub terraform_version: String,
+    /// Grows with each change.
+    pub serial: u64,
+    /// The same for all states of one origin; empty for a state that was never written.
+    pub lineage: String,
+    /// The root module's outputs: one object for each of our modules, as `output "kms" { value = module.kms }` gives.
+    #[serde(default)]
+    pub outputs: Map<String, Value>,
+    #[serde(default)]
+    resources: Vec<StateResource>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct StateResource {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    provider: String,
+    #[serde(default)]
+    instances: Vec<Instance>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// One instance of a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index_key: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deposed: Option<String>,
+    #[serde(default)]
+    schema_version: u64,
+    /// The attributes, by the names of the provider's schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Attributes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sensitive_attributes: Option<Vec<Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    private: Option<String>,
+    /// The resources that must outlive it, without instance keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// An instance of a kind that we know.
+#[derive(Debug, Clone)]
+pub(crate) struct Held<'a> {
+    pub(crate) key: InstanceKey,
+    pub(crate) instance: &'a Instance,
+}
+
+impl Held<'_> {
+    pub(crate) fn kind(&self) -> ResourceKind {
+        self.key.address.kind
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes {
+        self.instance.attributes.clone().unwrap_or_default()
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            terraform_version: TERRAFORM_VERSION.to_owned(),
+            serial: 0,
+            lineage: String::new(),
+            outputs: Map::new(),
+            resources: Vec::new(),
+            rest: Map::from_iter([("check_results".to_owned(), Value::Null)]),
+        }
+    }
+}
+
+impl State {
+    /// Each instance of a kind that we know, with its address, but those that were replaced and are still to go.
+    pub fn instances(&self) -> impl Iterator<Item = (Address, &Instance)> {
+        self.held().filter(|held| held.key.deposed.is_none()).map(|held| (held.key.address, held.instance))
+    }
+
+    /// The addresses of all that the state holds, also of what is not ours, in the order of the state.
+    pub fn addresses(&self) -> Vec<String> {
+        let of_resource = |resource: &StateResource| {
+            let prefix = resource.prefix();
+            let index = |instance: &Instance| match &instance.index_key {
+                Some(Value::Number(number)) => format!("[{number}]"),
+                Some(Value::String(key)) => Index::Each(key.clone()).to_string(),
+                _ => String::new(),
+            };
+            resource.instances.iter().map(|instance| format!("{prefix}{}", index(instance))).collect::<Vec<_>>()
+        };
+        self.resources.iter().flat_map(of_resource).collect()
+    }
+
+    /// The instance at an address.
+    pub fn instance(&self, address: &Address) -> Option<&Instance> {
+        self.held_at(&InstanceKey::current(address))
+    }
+
+    /// Whether it holds nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    pub(crate) fn attributes(&self, address: &Address) -> Option<&Attributes> {
+        self.instance(address)?.attributes.as_ref()
+    }
+
+    pub(crate) fn held(&self) -> impl Iterator<Item = Held<'_>> {
+        self.resources.iter().flat_map(|resource| {
+            let place = resource.place();
+            resource.instances.iter().filter_map(move |instance| {
+                let (module, kind) = place.clone()?;
+                let address = Address { module, kind, name: resource.name.clone(), index: instance.index()? };
+                Some(Held { key: InstanceKey { address, deposed: instance.deposed.clone() }, instance })
+            })
+        })
+    }
+
+    /// What stands under a module.
+    pub(crate) fn held_in<'a>(&'a self, module: &'a ModuleName) -> impl Iterator<Item = Held<'a>> {
+        self.held().filter(move |held| held.key.address.module.as_ref() == Some(module))
+    }
+
+    pub(crate) fn held_at(&self, key: &InstanceKey) -> Option<&Instance> {
+        self.held().find(|held| held.key == *key).map(|held| held.instance)
+    }
+
+    /// Puts what a resource is now, and takes the place of what was there.
+    pub(crate) fn put(&mut self, key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) {
+        let schema = schema(key.address.kind);
+        let resource = self.resource_for(&key.address);
+        let found = resource.instances.iter_mut().find(|instance| instance.is_at(key));
+        match found {
+            Some(instance) => instance.renew(schema.complete(attributes), dependencies),
+            None => resource.instances.push(Instance::new(key, schema.complete(attributes), dependencies)),
+        }
+        self.sort();
+    }
+
+    /// Takes an instance out.
+    pub(crate) fn remove(&mut self, key: &InstanceKey) {
+        for resource in &mut self.resources {
+            if resource.is_for(&key.address) {
+                resource.instances.retain(|instance| !instance.is_at(key));
+            }
+        }
+        self.resources.retain(|resource| !resource.instances.is_empty() || resource.place().is_none());
+    }
+
+    /// Sets an instance aside, for another takes its place before it goes.
+    pub(crate) fn depose(&mut self, address: &Address, deposed: &str) {
+        let key = InstanceKey::current(address);
+        for resource in self.resources.iter_mut().filter(|resource| resource.is_for(address)) {
+            for instance in resource.instances.iter_mut().filter(|instance| instance.is_at(&key)) {
+                instance.deposed = Some(deposed.to_owned());
+            }
+        }
+    }
+
+    /// Moves an instance to another address of the same kind.
+    pub(crate) fn rename(&mut self, from: &Address, to: &Address) {
+        let key = InstanceKey::current(from);
+        let Some(mut instance) = self.held_at(&key).cloned() else { return };
+        self.remove(&key);
+        instance.index_key = index_key(to);
+        self.resource_for(to).instances.push(instance);
+        self.sort();
+    }
+
+    /// Changes one attribute, where the instance is there.
+    pub(crate) fn set_attribute(&mut self, key: &InstanceKey, name: &str, value: Value) {
+        let place = self.resources.iter_mut().filter(|resource| resource.is_for(&key.address));
+        for instance in place.flat_map(|resource| &mut resource.instances).filter(|instance| instance.is_at(key)) {
+            if let Some(attributes) = &mut instance.attributes {
+                attributes.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+
+    /// Drops grant tokens, which are secrets, from what another tool wrote. Tells whether there were any.
+    pub(crate) fn drop_secrets(&mut self) -> bool {
+        let grants = self.resources.iter_mut().filter(|resource| resource.kind == ResourceKind::KmsGrant.type_name());
+        let mut found = false;
+        for attributes in grants.flat_map(|grant| &mut grant.instances).filter_map(|grant| grant.attributes.as_mut()) {
+            if let Some(token) = attributes.get_mut("grant_token")
+                && !token.is_null()
+            {
+                *token = Value::Null;
+                found = true;
+            }
+        }
+        found
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the position was found, or is where the new one was put")]
+    fn resource_for(&mut self, address: &Address) -> &mut StateResource {
+        let at = self.resources.iter().position(|resource| resource.is_for(address)).unwrap_or(self.resources.len());
+        if at == self.resources.len() {
+            self.resources.push(StateResource::new(address));
+        }
+        &mut self.resources[at]
+    }
+
+    fn sort(&mut self) {
+        self.resources.sort_by(|left, right| left.order().cmp(&right.order()));
+        for resource in &mut self.resources {
+            resource.instances.sort_by_key(Instance::order);
+        }
+    }
+}
+
+impl StateResource {
+    fn new(address: &Address) -> Self {
+        Self {
+            module: address.module.as_ref().map(|name| format!("module.{name}")),
+            mode: MANAGED.to_owned(),
+            kind: address.kind.type_name().to_owned(),
+            name: address.name.clone(),
+            provider: PROVIDER.to_owned(),
+            instances: Vec::new(),
+            rest: Map::new(),
+        }
+    }
+
+    /// The module and the kind, where it is a resource that we can know.
+    fn place(&self) -> Option<(Option<ModuleName>, ResourceKind)> {
+        let kind = ResourceKind::from_type_name(&self.kind).filter(|_| self.mode == MANAGED)?;
+        let module = match &self.module {
+            Some(path) => Some(ModuleName::parse(path.strip_prefix("module.")?).ok()?),
+            None => None,
+        };
+        Some((module, kind))
+    }
+
+    fn is_for(&self, address: &Address) -> bool {
+        self.name == address.name
+            && self.place().is_some_and(|(module, kind)| module == address.module && kind == address.kind)
+    }
+
+    fn order(&self) -> (&Option<String>, &str, &str, &str) {
+        (&self.module, &self.mode, &self.kind, &self.name)
+    }
+
+    fn prefix(&self) -> String {
+        let module = self.module.as_ref().map(|module| format!("{module}.")).unwrap_or_default();
+        let data = if self.mode == MANAGED { "" } else { "data." };
+        format!("{module}{data}{}.{}", self.kind, self.name)
+    }
+}
+
+impl Instance {
+    fn new(key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) -> Self {
+        let schema = schema(key.address.kind);
+        Self {
+            index_key: index_key(&key.address),
+            status: None,
+            deposed: key.deposed.clone(),
+            schema_version: schema.version,
+            attributes: Some(attributes),
+            sensitive_attributes: Some(schema.sensitive_paths()),
+            private: schema.private.map(str::to_owned),
+            dependencies: dependencies.unwrap_or_default(),
+            rest: Map::new(),
+        }
+    }
+
+    fn renew(&mut self, attributes: Attributes, dependencies: Option<Vec<String>>) {
+        self.attributes = Some(attributes);
+        self.status = None;
+        if let Some(dependencies) = dependencies {
+            self.dependencies = dependencies;
+        }
+    }
+
+    /// None if the index is of no shape that we know.
+    fn index(&self) -> Option<Option<Index>> {
+        match &self.index_key {
+            None | Some(Value::Null) => Some(None),
+            Some(Value::String(key)) => Some(Some(Index::Each(key.clone()))),
+            Some(number) => Some(Some(Index::Count(number.as_u64()?))),
+        }
+    }
+
+    fn is_at(&self, key: &InstanceKey) -> bool {
+        self.deposed == key.deposed && self.index().is_some_and(|index| index == key.address.index)
+    }
+
+    fn order(&self) -> (Option<Index>, Option<String>) {
+        (self.index().flatten(), self.deposed.clone())
+    }
+}
+
+fn index_key(address: &Address) -> Option<Value> {
+    match address.index.as_ref()? {
+        Index::Count(number) => Some((*number).into()),
+        Index::Each(key) => Some(key.clone().into()),
+    }
+}
+
+pub(crate) const VERSION: u64 = 4;
+const TERRAFORM_VERSION: &str = "1.11.4";
+const MANAGED: &str = "managed";
+const PROVIDER: &str = r#"provider["registry.terraform.io/hashicorp/aws"]"#;

@@ -1,0 +1,224 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use keywright_model::{AccountId, Arn, Partition, Secret};
+
+use crate::clock::Clock;
+use crate::error::AwsError;
+use crate::ids::Ids;
+use crate::record::CallRecord;
+use crate::store::{Change, Store, StoreError, Ticket};
+use crate::world::World;
+use crate::{iam, pipeline};
+
+/// An AWS of one's own, which enforces policies. Clones share the same world.
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+/// How an [`Aws`] is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder that it keeps everything in; none to forget it all at the end.
+    pub data_dir: Option<PathBuf>,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Where ids, secrets and key material come from.
+    pub ids: Ids,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { data_dir: None, clock: Clock::system(), ids: Ids::random() }
+    }
+}
+
+/// Why something could not be made from inside.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureError {
+    /// The ARN is not one of that kind of resource.
+    #[error("`{arn}` is not the ARN of {expected}")]
+    Arn {
+        /// The ARN.
+        arn: Arn,
+        /// What is wanted, with its article.
+        expected: &'static str,
+    },
+    /// The service refuses it.
+    #[error("{message}")]
+    Refused {
+        /// The service's message.
+        message: String,
+    },
+    /// It could not be stored.
+    #[error("it could not be stored")]
+    Store {
+        /// Why.
+        #[from]
+        source: StoreError,
+    },
+}
+
+impl From<AwsError> for EnsureError {
+    fn from(error: AwsError) -> Self {
+        Self::Refused { message: error.to_string() }
+    }
+}
+
+/// The keys of an IAM user that may do everything that IAM policies can give.
+#[derive(Debug, Clone)]
+pub struct OperatorCredentials {
+    /// The user's ARN.
+    pub arn: Arn,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: Secret<String>,
+}
+
+impl Aws {
+    /// Opens an AWS; what was answered before the last end is there again.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, is in use by another process, or holds what this version cannot read.
+    pub fn open(options: Options) -> Result<Self, StoreError> {
+        let mut world = World::default();
+        let store = match &options.data_dir {
+            Some(folder) => Store::open(folder, world.tables())?,
+            None => Store::in_memory(),
+        };
+        let shared = Shared { world, store: Some(store), calls: VecDeque::new() };
+        Ok(Self(Arc::new(Inner { clock: options.clock, ids: options.ids, shared: Mutex::new(shared) })))
+    }
+
+    /// Answers a request as AWS would. Never panics; what was answered is on the disk.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        pipeline::handle(&self.0, request).await
+    }
+
+    /// The latest calls, oldest first.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.0.lock().calls.iter().cloned().collect()
+    }
+
+    /// Makes the IAM user `operator` with an administrator's policy and an access key, unless they are there.
+    ///
+    /// # Errors
+    /// When they cannot be stored.
+    pub fn ensure_operator(
+        &self,
+        account: &AccountId,
+        partition: Partition,
+    ) -> Result<OperatorCredentials, EnsureError> {
+        self.change(|world, inner| iam::ensure_operator(world, account, partition, inner.clock.now(), &inner.ids))
+    }
+
+    /// Makes a role that the account trusts, unless there is one of that ARN. Tells whether it was made.
+    ///
+    /// # Errors
+    /// When the ARN is not a role's, or it cannot be stored.
+    pub fn ensure_role(&self, arn: &Arn) -> Result<bool, EnsureError> {
+        self.change(|world, inner| iam::ensure_role(world, arn, inner.clock.now(), &inner.ids))
+    }
+
+    /// Makes a user, unless there is one of that ARN. Tells whether it was made.
+    ///
+    /// # Errors
+    /// When the ARN is not a user's, or it cannot be stored.
+    pub fn ensure_user(&self, arn: &Arn) -> Result<bool, EnsureError> {
+        self.change(|world, inner| iam::ensure_user(world, arn, inner.clock.now(), &inner.ids))
+    }
+
+    /// Writes what waits and lets go of the folder. Clones answer every later call with an error.
+    pub fn close(self) {
+        let store = self.0.lock().store.take();
+        if let Some(store) = store {
+            store.close();
+        }
+    }
+
+    /// Changes the world from inside, durably; an error takes everything back.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
+    ) -> Result<T, EnsureError> {
+        let (outcome, ticket) = {
+            let mut shared = self.0.lock();
+            let outcome = change(&mut shared.world, &self.0);
+            let ticket = shared.conclude(outcome.is_ok())?;
+            (outcome?, ticket)
+        };
+        ticket.durable_blocking()?;
+        Ok(outcome)
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").finish_non_exhaustive()
+    }
+}
+
+/// What the clones of an [`Aws`] share.
+pub(crate) struct Inner {
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    shared: Mutex<Shared>,
+}
+
+impl Inner {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic inside is caught and rolled back before the lock is let go.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one call at a time may look at.
+pub(crate) struct Shared {
+    pub(crate) world: World,
+    /// None once it is closed.
+    store: Option<Store>,
+    calls: VecDeque<CallRecord>,
+}
+
+impl Shared {
+    /// Keeps a record of a call, and drops the oldest of too many.
+    pub(crate) fn record(&mut self, record: CallRecord) {
+        if self.calls.len() == MAX_CALLS {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(record);
+    }
+
+    /// Hands the changes of a call that succeeded to the store; takes those of a failed one back.
+    ///
+    /// # Errors
+    /// When the store is closed or a record cannot be written; then the changes are taken back.
+    pub(crate) fn conclude(&mut self, succeeded: bool) -> Result<Ticket, AwsError> {
+        let changes = match succeeded {
+            true => changes(&mut self.world),
+            false => Ok(Vec::new()),
+        };
+        let (Ok(changes), Some(store)) = (changes, &mut self.store) else {
+            self.world.tables().into_iter().for_each(|table| table.roll_back());
+            return Err(AwsError::internal());
+        };
+        for table in self.world.tables() {
+            if succeeded { table.accept() } else { table.roll_back() }
+        }
+        Ok(store.submit(changes))
+    }
+}
+
+fn changes(world: &mut World) -> Result<Vec<Change>, serde_json::Error> {
+    let mut changes = Vec::new();
+    for table in world.tables() {
+        table.changes(&mut changes)?;
+    }
+    Ok(changes)
+}
+
+const MAX_CALLS: usize = 10_000;

@@ -1,0 +1,47 @@
+use jiff::Timestamp;
+
+use crate::context::CallContext;
+use crate::operation::{Entry, Ran};
+use crate::service::Service;
+
+/// What became of one authenticated call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// When it came.
+    pub time: Timestamp,
+    /// The service.
+    pub service: Service,
+    /// The operation's name.
+    pub operation: &'static str,
+    /// Whether AWS counts the operation among the reads.
+    pub read_only: bool,
+    /// The region that it went to.
+    pub region: String,
+    /// The caller's ARN.
+    pub principal: String,
+    /// The resources that it was authorized against.
+    pub resources: Vec<String>,
+    /// Whether it passed authorization.
+    pub authorized: bool,
+    /// The code of the error that it was answered with; none if it went well.
+    pub error_code: Option<&'static str>,
+    /// The id of the request, as the answer carried it.
+    pub request_id: String,
+}
+
+impl CallRecord {
+    pub(crate) fn new(service: Service, entry: &Entry, call: &CallContext, ran: &Ran) -> Self {
+        Self {
+            time: call.now,
+            service,
+            operation: entry.name,
+            read_only: entry.read_only,
+            region: call.region.to_string(),
+            principal: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            resources: ran.resources.clone(),
+            authorized: ran.authorized,
+            error_code: ran.outcome.as_ref().err().map(|error| error.code),
+            request_id: call.request_id.clone(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+use aws_lc_rs::{constant_time, digest, hmac};
+
+use super::authorization::{ALGORITHM, Scope, TERMINATOR};
+
+/// The signature of a canonical request, in hexadecimal digits.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html#calculate-signature>.
+pub(super) fn sign(secret: &str, scope: &Scope, stamp: &str, canonical_request: &str) -> String {
+    let Scope { date, region, service, .. } = scope;
+    let text = format!(
+        "{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{TERMINATOR}\n{}",
+        sha256_hex(canonical_request.as_bytes())
+    );
+    let key = [date, region, service, TERMINATOR]
+        .into_iter()
+        .fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()));
+    hex(&hmac_sha256(&key, text.as_bytes()))
+}
+
+/// Whether two signatures are the same, in a time that does not tell where they differ.
+pub(super) fn is_equal(left: &str, right: &str) -> bool {
+    is_equal_bytes(left.as_bytes(), right.as_bytes())
+}
+
+/// As [`is_equal`].
+pub(super) fn is_equal_bytes(left: &[u8], right: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(left, right).is_ok()
+}
+
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::xml::Xml;
+use crate::error::AwsError;
+use crate::service::Service;
+
+/// The parameters of a Query request: `Action`, `Version`, and what the operation takes.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    pub(super) action: Option<String>,
+    pub(super) version: Option<String>,
+    root: Node,
+}
+
+impl Parameters {
+    /// Reads the form of the body, and the query string of the URI.
+    pub(super) fn read(uri_query: Option<&str>, body: &[u8]) -> Self {
+        let mut parameters = Self::default();
+        for (name, value) in
+            form_urlencoded::parse(uri_query.unwrap_or_default().as_bytes()).chain(form_urlencoded::parse(body))
+        {
+            match name.as_ref() {
+                "Action" => parameters.action = Some(value.into_owned()),
+                "Version" => parameters.version = Some(value.into_owned()),
+                _ => parameters.root.put(name.split('.').take(DEPTH), value.into_owned()),
+            }
+        }
+        parameters
+    }
+
+    /// The operation's input, every leaf a text.
+    pub(super) fn into_value(self) -> Value {
+        match self.root.into_value() {
+            Value::Object(members) => Value::Object(members),
+            _ => Value::Object(Map::new()),
+        }
+    }
+}
+
+/// The answer of an operation.
+pub(super) fn encode(service: Service, operation: &str, output: &Value, request_id: &str) -> Vec<u8> {
+    let mut xml = Xml::new();
+    let response = format!("{operation}Response");
+    xml.open_root(&response, service.xml_namespace());
+    if !output.is_null() {
+        xml.value(&format!("{operation}Result"), output);
+    }
+    xml.open("ResponseMetadata");
+    xml.text("RequestId", request_id);
+    xml.close("ResponseMetadata");
+    xml.close(&response);
+    xml.into_bytes()
+}
+
+pub(super) fn encode_error(service: Service, error: &AwsError, request_id: &str) -> Vec<u8> {
+    let mut xml = Xml::new();
+    xml.open_root("ErrorResponse", service.xml_namespace());
+    xml.open("Error");
+    xml.text("Type", if error.is_senders_fault() { "Sender" } else { "Receiver" });
+    xml.text("Code", error.query_code());
+    xml.text("Message", &error.message);
+    xml.close("Error");
+    xml.text("RequestId", request_id);
+    xml.close("ErrorResponse");
+    xml.into_bytes()
+}
+
+/// A parameter name is a path: `Tags.member.1.Key`.
+#[derive(Debug, Default)]
+struct Node {
+    text: Option<String>,
+    children: BTreeMap<String, Node>,
+}
+
+impl Node {
+    fn put<'a>(&mut self, mut path: impl Iterator<Item = &'a str>, value: String) {
+        match path.next() {
+            Some(step) => self.children.entry(step.to_owned()).or_default().put(path, value),
+            None => self.text = Some(value),
+        }
+    }
+
+    fn into_value(mut self) -> Value {
+        if self.children.is_empty() {
+            return Value::String(self.text.unwrap_or_default());
+        }
+        if self.children.len() == 1 {
+            if let Some(members) = self.children.remove("member") {
+                return Value::Array(members.into_items());
+            }
+            if let Some(entries) = self.children.remove("entry") {
+                return Value::Object(entries.into_items().into_iter().filter_map(into_entry).collect());
+            }
+        }
+        Value::Object(self.children.into_iter().map(|(name, node)| (name, node.into_value())).collect())
+    }
+
+    /// The children in the order of their numbers.
+    fn into_items(self) -> Vec<Value> {
+        let mut items: Vec<(u64, Node)> =
+            self.children.into_iter().filter_map(|(number, node)| Some((number.parse().ok()?, node))).collect();
+        items.sort_by_key(|(number, _)| *number);
+        items.into_iter().map(|(_, node)| node.into_value()).collect()
+    }
+}
+
+/// `{"key": K, "value": V}` as an entry of a map.
+fn into_entry(item: Value) -> Option<(String, Value)> {
+    let Value::Object(mut members) = item else { return None };
+    match (members.remove("key")?, members.remove("value")) {
+        (Value::String(key), value) => Some((key, value.unwrap_or_default())),
+        _ => None,
+    }
+}
+
+/// No parameter of any operation is nested deeper.
+const DEPTH: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(form: &str, expect: Value) {
+        assert_eq!(Parameters::read(None, form.as_bytes()).into_value(), expect, "{form}");
+    }
+
+    #[test]
+    fn names_are_paths_through_lists_and_maps() {
+        check("Action=X&Version=1&RoleName=a%20b+c", json!({"RoleName": "a b c"}));
+        check(
+            "Tags.member.2.Key=b&Tags.member.10.Key=c&Tags.member.1.Key=a&Tags.member.1.Value=",
+            json!({"Tags": [{"Key": "a", "Value": ""}, {"Key": "b"}, {"Key": "c"}]}),
+        );
+        check(
+            "Attributes.entry.1.key=DisplayName&Attributes.entry.1.value=x",
+            json!({"Attributes": {"DisplayName": "x"}}),
+        );
+        check("Tags=", json!({"Tags": ""}));
+        check("", json!({}));
+    }
+
+    #[test]
+    fn answers_and_errors_have_their_envelopes() {
+        let answer = encode(Service::Iam, "GetUser", &json!({"User": {"Path": "/", "Tags": []}}), "id-1");
+        assert_eq!(
+            String::from_utf8(answer).expect("text"),
+            "<GetUserResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetUserResult><User><Path>/</Path>\
+             <Tags></Tags></User></GetUserResult><ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata>\
+             </GetUserResponse>"
+        );
+        let error = encode_error(Service::Sts, &AwsError::new("AccessDenied", 403, "a < b"), "id-2");
+        assert_eq!(
+            String::from_utf8(error).expect("text"),
+            "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+             <Code>AccessDenied</Code><Message>a &lt; b</Message></Error><RequestId>id-2</RequestId></ErrorResponse>"
+        );
+    }
+}

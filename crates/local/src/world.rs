@@ -1,0 +1,46 @@
+use jiff::Timestamp;
+
+use crate::ids::Ids;
+use crate::operation::Entry;
+use crate::service::Service;
+use crate::store::{AnyTable, Tables};
+use crate::{cloudwatch, iam, kms, logs, sns, sts};
+
+/// Everything that exists: the state of each service.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) kms: kms::State,
+    pub(crate) iam: iam::State,
+    pub(crate) sts: sts::State,
+    pub(crate) cloudwatch: cloudwatch::State,
+    pub(crate) logs: logs::State,
+    pub(crate) sns: sns::State,
+}
+
+impl World {
+    /// The operations of a service.
+    pub(crate) fn operations(service: Service) -> &'static [Entry] {
+        match service {
+            Service::Kms => kms::OPERATIONS,
+            Service::Iam => iam::OPERATIONS,
+            Service::Sts => sts::OPERATIONS,
+            Service::CloudWatch => cloudwatch::OPERATIONS,
+            Service::Logs => logs::OPERATIONS,
+            Service::Sns => sns::OPERATIONS,
+        }
+    }
+
+    /// Lets happen what time alone brings about: a deletion window that has passed, an alarm period, an expiry.
+    pub(crate) fn settle(&mut self, now: Timestamp, ids: &Ids) {
+        sts::settle(self, now);
+        kms::settle(self, now, ids);
+        cloudwatch::settle(self, now, ids);
+    }
+
+    /// Each table of each service once.
+    pub(crate) fn tables(&mut self) -> Vec<&mut dyn AnyTable> {
+        let services: [&mut dyn Tables; 6] =
+            [&mut self.kms, &mut self.iam, &mut self.sts, &mut self.cloudwatch, &mut self.logs, &mut self.sns];
+        services.into_iter().flat_map(Tables::tables).collect()
+    }
+}

@@ -1,0 +1,193 @@
+"""Real AWS clients against the embedded AWS: the README's commands, and the life of a ciphertext."""
+
+import json
+
+import botocore.exceptions
+import pytest
+
+from conftest import ACCOUNT, REGION, REPLICA_REGION, aws, client, run
+
+
+def admin_environment(environment, role):
+    session = client(environment, "sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    return {
+        **environment,
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
+
+
+@pytest.fixture(scope="session")
+def admin(operator_environment, applied):
+    return admin_environment(operator_environment, applied["kms_management_role_arn"])
+
+
+# --- the commands of the module README, 15.12 ---------------------------------------------------
+
+
+def test_list_keys_names_the_key(operator_environment, applied):
+    keys = aws(operator_environment, "kms", "list-keys")["Keys"]
+    assert {"KeyId": applied["kms_key_id"], "KeyArn": applied["kms_key_arn"]} in keys
+
+
+def test_describe_key_shows_an_enabled_multi_region_primary(admin, applied):
+    key = aws(admin, "kms", "describe-key", "--key-id", applied["kms_key_id"])["KeyMetadata"]
+    assert key["Arn"] == applied["kms_key_arn"]
+    assert key["KeyState"] == "Enabled" and key["Enabled"] is True
+    assert key["MultiRegion"] is True
+    configuration = key["MultiRegionConfiguration"]
+    assert configuration["MultiRegionKeyType"] == "PRIMARY"
+    assert [replica["Region"] for replica in configuration["ReplicaKeys"]] == [REPLICA_REGION]
+
+
+def test_get_key_policy_shows_no_root_and_the_admin_role(admin, applied):
+    answer = aws(admin, "kms", "get-key-policy", "--key-id", applied["kms_key_id"], "--policy-name", "default")
+    policy = json.loads(answer["Policy"])
+    sids = {statement["Sid"] for statement in policy["Statement"]}
+    assert "EnableIAMUserPermissions" not in sids
+    assert "AllowKMSAdminRoleKeyManagement" in sids
+    assert f"arn:aws:iam::{ACCOUNT}:root" not in answer["Policy"]
+
+
+def test_list_grants_shows_the_grant_of_the_replication_role(admin, applied):
+    grants = aws(admin, "kms", "list-grants", "--key-id", applied["kms_key_id"])["Grants"]
+    assert [sorted(grant["Operations"]) for grant in grants] == [["Decrypt", "DescribeKey"]]
+    replica = aws(
+        admin, "kms", "list-grants", "--key-id", applied["kms_replica_key_arn"], "--region", REPLICA_REGION
+    )["Grants"]
+    assert [grant["Name"] for grant in replica] == ["S3ReplicationGrant"]
+    assert replica[0]["GranteePrincipal"] == applied["s3_replication_role_arn"]
+    assert sorted(replica[0]["Operations"]) == ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey"]
+
+
+def test_describe_alarms_by_prefix_and_by_name(operator_environment, applied):
+    name = applied["kms_decrypt_alarm_arn"].rsplit(":", 1)[1]
+    by_name = aws(operator_environment, "cloudwatch", "describe-alarms", "--alarm-names", name)["MetricAlarms"]
+    assert [alarm["AlarmArn"] for alarm in by_name] == [applied["kms_decrypt_alarm_arn"]]
+    alarm = by_name[0]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/KMS", "SuccessfulRequest")
+    assert {"Name": "KeyArn", "Value": applied["kms_key_arn"]} in alarm["Dimensions"]
+    assert {"Name": "Operation", "Value": "Decrypt"} in alarm["Dimensions"]
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (300, 3, 2)
+    none = aws(operator_environment, "cloudwatch", "describe-alarms", "--alarm-name-prefix", "kms")["MetricAlarms"]
+    prefix = name.split("-kms-")[0]
+    some = aws(operator_environment, "cloudwatch", "describe-alarms", "--alarm-name-prefix", prefix)["MetricAlarms"]
+    assert none == []
+    assert name in [alarm["AlarmName"] for alarm in some]
+
+
+def test_list_subscriptions_by_topic(operator_environment, applied):
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:cloudwatch-alarms"
+    sns = client(operator_environment, "sns")
+    made = sns.subscribe(
+        TopicArn=topic, Protocol="email", Endpoint="oncall@example.com", ReturnSubscriptionArn=True
+    )
+    answer = aws(operator_environment, "sns", "list-subscriptions-by-topic", "--topic-arn", topic)["Subscriptions"]
+    assert [(each["Protocol"], each["Endpoint"], each["TopicArn"]) for each in answer] == [
+        ("email", "oncall@example.com", topic)
+    ]
+    assert made["SubscriptionArn"].startswith(topic)
+
+
+# --- a round trip, with each neighbour that is refused -------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def own_key(operator_environment):
+    return client(operator_environment, "kms").create_key(MultiRegion=True)["KeyMetadata"]
+
+
+def refused(code, call, **arguments):
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**arguments)
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+    return caught.value.response["Error"]["Message"]
+
+
+def test_a_ciphertext_opens_with_its_context_and_with_no_other(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    sealed = kms.encrypt(KeyId=own_key["KeyId"], Plaintext=b"attack at dawn", EncryptionContext={"ab": "c"})
+    opened = kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext={"ab": "c"})
+    assert opened["Plaintext"] == b"attack at dawn"
+    assert opened["KeyId"] == own_key["Arn"]
+    blob = sealed["CiphertextBlob"]
+    refused("InvalidCiphertextException", kms.decrypt, CiphertextBlob=blob, EncryptionContext={"a": "bc"})
+    refused("InvalidCiphertextException", kms.decrypt, CiphertextBlob=blob[:-1] + bytes([blob[-1] ^ 1]), EncryptionContext={"ab": "c"})
+
+
+def test_a_multi_region_ciphertext_opens_in_the_other_region(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    kms.replicate_key(KeyId=own_key["KeyId"], ReplicaRegion=REPLICA_REGION)
+    blob = kms.encrypt(KeyId=own_key["KeyId"], Plaintext=b"twice")["CiphertextBlob"]
+    there = client(operator_environment, "kms", REPLICA_REGION)
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"twice"
+    elsewhere = client(operator_environment, "kms", "eu-north-1")
+    refused("AccessDeniedException", elsewhere.decrypt, CiphertextBlob=blob)
+
+
+def test_a_data_key_is_what_its_ciphertext_holds(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    data_key = kms.generate_data_key(KeyId=own_key["KeyId"], KeySpec="AES_256")
+    assert len(data_key["Plaintext"]) == 32
+    assert kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"])["Plaintext"] == data_key["Plaintext"]
+
+
+def test_a_policy_that_locks_its_author_out_is_refused_and_a_good_one_is_kept(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    policy = json.loads(kms.get_key_policy(KeyId=own_key["KeyId"])["Policy"])
+    locked = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:Decrypt", "Resource": "*"}
+    ]})
+    message = refused("MalformedPolicyDocumentException", kms.put_key_policy, KeyId=own_key["KeyId"], Policy=locked)
+    assert "will not allow you to update the key policy" in message
+    policy["Statement"].append(
+        {"Sid": "More", "Effect": "Deny", "Principal": "*", "Action": "kms:GenerateRandom", "Resource": "*"}
+    )
+    kms.put_key_policy(KeyId=own_key["KeyId"], Policy=json.dumps(policy))
+    kept = json.loads(kms.get_key_policy(KeyId=own_key["KeyId"])["Policy"])
+    assert [statement.get("Sid") for statement in kept["Statement"]][-1] == "More"
+
+
+# --- root is gone --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("region", [REGION, REPLICA_REGION])
+def test_root_and_operator_are_denied_and_the_admin_role_is_not(
+    region, root_environment, operator_environment, admin, applied
+):
+    key = applied["kms_key_id"]
+    for environment in (root_environment, operator_environment):
+        kms = client(environment, "kms", region)
+        refused("AccessDeniedException", kms.describe_key, KeyId=key)
+        refused("AccessDeniedException", kms.get_key_policy, KeyId=key)
+        refused("AccessDeniedException", kms.put_key_policy, KeyId=key, Policy="{}")
+        refused("AccessDeniedException", kms.encrypt, KeyId=key, Plaintext=b"x")
+    kms = client(admin, "kms", region)
+    policy = kms.get_key_policy(KeyId=key)["Policy"]
+    kms.put_key_policy(KeyId=key, Policy=policy)
+    refused("AccessDeniedException", kms.encrypt, KeyId=key, Plaintext=b"x")
+    refused("AccessDeniedException", kms.generate_data_key, KeyId=key, KeySpec="AES_256")
+
+
+def test_a_second_run_changes_nothing(program, operator_environment, applied):
+    said = run(program, operator_environment, "plan", applied["folder"], "--detailed-exitcode")
+    assert "No changes" in said
+
+
+# --- who is not who they say they are ------------------------------------------------------------
+
+
+def test_a_wrong_secret_and_an_unknown_key_are_refused(operator_environment):
+    wrong = {**operator_environment, "AWS_SECRET_ACCESS_KEY": "wrong"}
+    refused("InvalidSignatureException", client(wrong, "kms").list_keys)
+    unknown = {**operator_environment, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}
+    refused("UnrecognizedClientException", client(unknown, "kms").list_keys)
+    refused("InvalidClientTokenId", client(unknown, "sts").get_caller_identity)
+
+
+def test_the_account_number_is_its_root_user(root_environment, operator_environment):
+    root = client(root_environment, "sts").get_caller_identity()
+    assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+    operator = client(operator_environment, "sts").get_caller_identity()
+    assert operator["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/operator"
