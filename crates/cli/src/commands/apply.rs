@@ -175,7 +175,7 @@ fn outputs(report: &Report) -> String {
         text.push_str(&if several { format!("\nOutputs of {module}:\n\n") } else { "\nOutputs:\n\n".to_owned() });
         let width = outputs.keys().map(String::len).max().unwrap_or(0);
         for (name, value) in outputs {
-            text.push_str(&format!("{name:width$} = {}\n", values::hcl(value, 0)));
+            text.push_str(&format!("{name:width$} = {}\n", values::output(name, value)));
         }
     }
     text
