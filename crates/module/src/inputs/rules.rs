@@ -185,18 +185,19 @@ fn replication_region_buckets(checker: &mut Checker, replica: Option<&Region>) -
     let Some(buckets) = checker.given(NAME).cloned() else { return false };
     let mut any = false;
     for (bucket, field) in buckets.fields() {
+        let bucket = if field.value.sensitive { String::new() } else { format!("`{bucket}`") };
         let enabled = is_enabled(&field.value);
         any |= enabled;
         let Some(value) = field.value.field("region") else { continue };
         let Some(region) = region_of(checker, NAME, value) else { continue };
         if replica.is_some_and(|replica| region != *replica) {
-            let why = format!("the bucket `{bucket}` is not in `replication_region`");
+            let why = format!("the bucket {bucket} is not in `replication_region`");
             checker.refuse("bucket-region", NAME, value, &why, "write the same Region in both places");
         }
         let versioning = field.value.field("versioning").is_some_and(|value| matches!(value.kind, Kind::Bool(false)));
         if enabled && versioning {
             let summary =
-                format!("`{NAME}`: the bucket `{bucket}` has versioning off; S3 replicates only to versioned buckets");
+                format!("`{NAME}`: the bucket {bucket} has versioning off; S3 replicates only to versioned buckets");
             let diagnostic =
                 Diagnostic::warning("bucket-versioning", summary).help("leave `versioning` out, or set it to true");
             checker.report(diagnostic, NAME, &field.value);

@@ -181,7 +181,7 @@ impl<'a> Scope<'a> {
     fn call(&self, call: &FuncCall, span: &Span) -> Outcome {
         let name = call.name.name.value().as_str();
         match name {
-            _ if call.name.is_namespaced() => Err(unknown_function(&call.name.to_string_name(), span)),
+            _ if call.name.is_namespaced() => Err(unknown_function(&whole_name(&call.name), span)),
             "try" => self.try_each(call, span),
             "can" => {
                 let works = call.args.iter().all(|argument| self.evaluate(argument).is_ok());
@@ -482,15 +482,10 @@ impl Made {
     }
 }
 
-trait NamespacedName {
-    fn to_string_name(&self) -> String;
-}
-
-impl NamespacedName for hcl_edit::expr::FuncName {
-    fn to_string_name(&self) -> String {
-        let spaces = self.namespace.iter().map(|part| format!("{}::", part.value().as_str()));
-        spaces.chain([self.name.value().as_str().to_owned()]).collect()
-    }
+/// A function's name with its namespaces: `provider::aws::arn_parse`.
+fn whole_name(name: &hcl_edit::expr::FuncName) -> String {
+    let spaces = name.namespace.iter().map(|part| format!("{}::", part.value().as_str()));
+    spaces.chain([name.name.value().as_str().to_owned()]).collect()
 }
 
 /// What was computed from `operands`: sensitive if one of them is.
@@ -577,6 +572,12 @@ fn no_attribute(fields: &IndexMap<String, Field>, name: &str, span: &Span, secre
 
 fn index_of(value: &Given, index: &Given, span: &Span) -> Outcome {
     match (&value.kind, &index.kind) {
+        (Kind::Map(fields), _) if index.sensitive => {
+            let found = fields.get(&text_of(index)?).map(|field| field.value.clone());
+            found.ok_or_else(|| {
+                Diagnostic::error("invalid-expression", "there is no such attribute").at(span.clone(), "")
+            })
+        }
         (Kind::Map(_), _) => attribute_of(value, &text_of(index)?, span),
         (Kind::List(_), _) => item_of(value, whole_number(number_of(index)?), span),
         _ => Err(unexpected(value, "a list or a map before `[`")),

@@ -245,7 +245,9 @@ impl Folder<'_> {
     }
 
     fn unresolved(&self, address: &str, span: &Span) -> Diagnostic {
-        let here = self.configuration.others.iter().any(|other| address.starts_with(&format!("{other}.")));
+        let begins =
+            |other: &String| address.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let here = self.configuration.others.iter().any(begins);
         let why = if here {
             "it stands in this folder, but keywright does not make it"
         } else {
