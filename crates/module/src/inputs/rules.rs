@@ -457,10 +457,21 @@ const MAX_ALIASES: usize = 50;
 fn admin_role(checker: &mut Checker, home: Home<'_>) -> Option<AdminRoleInputs> {
     let given = principals(checker, "admin_role_trusted_principals", home, Account::Any);
     if !checker.flag("enable_kms_admin_role") {
+        without_admin_role(checker);
         return None;
     }
     let trusted = if given.is_empty() { vec![account_root(home)?] } else { given };
     Some(AdminRoleInputs { trusted, require_mfa: checker.flag("admin_role_require_mfa") })
+}
+
+fn without_admin_role(checker: &mut Checker) {
+    for name in ["admin_role_trusted_principals", "admin_role_require_mfa"] {
+        if let Some(value) = checker.given(name).cloned() {
+            let diagnostic =
+                Diagnostic::note("no-admin-role", format!("`{name}` has no effect: there is no admin role"));
+            checker.report(diagnostic.help("set `enable_kms_admin_role = true`"), name, &value);
+        }
+    }
 }
 
 fn account_root(home: Home<'_>) -> Option<IamPrincipal> {

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/terraform/language/expressions>.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hcl_edit::Span as _;
@@ -28,6 +29,9 @@ pub(crate) trait World {
     /// # Errors
     /// When nothing of that name is known, or its own expression cannot be evaluated.
     fn resolve(&self, root: &str, steps: &[Step], span: &Span) -> Result<(Given, usize), Diagnostic>;
+
+    /// How many evaluations are under way inside each other: of nested expressions, and of names through names.
+    fn depth(&self) -> &Cell<usize>;
 }
 
 /// A step of a traversal whose target is known from the text alone.
@@ -57,6 +61,9 @@ struct Binding<'a> {
     outer: Option<&'a Binding<'a>>,
 }
 
+/// More than people write, and little enough for any stack.
+const MAX_DEPTH: usize = 200;
+
 type Outcome = Result<Given, Diagnostic>;
 
 impl<'a> Scope<'a> {
@@ -66,6 +73,19 @@ impl<'a> Scope<'a> {
 
     /// The value of an expression.
     pub(crate) fn evaluate(&self, expression: &Expression) -> Outcome {
+        let depth = self.world.depth();
+        if depth.get() >= MAX_DEPTH {
+            return Err(Diagnostic::error("invalid-expression", "expressions are nested too deeply")
+                .at(self.span(expression.span()), "")
+                .help("give parts of it a name in `locals`, and make names refer to each other in fewer steps"));
+        }
+        depth.set(depth.get() + 1);
+        let value = self.evaluate_inside(expression);
+        depth.set(depth.get() - 1);
+        value
+    }
+
+    fn evaluate_inside(&self, expression: &Expression) -> Outcome {
         let span = self.span(expression.span());
         let kind = match expression {
             Expression::Null(_) => Kind::Null,

@@ -99,7 +99,7 @@ impl Assigned<'_> {
         let value = if literal {
             Ok(Given::string(file.text.as_str(), whole(file)))
         } else {
-            parse_expression(file).and_then(|expression| Scope::new(&Nothing, file).evaluate(&expression))
+            parse_expression(file).and_then(|expression| Scope::new(&Nothing::default(), file).evaluate(&expression))
         };
         match value {
             Ok(value) => drop(self.values.insert(name.to_owned(), value)),
@@ -154,7 +154,7 @@ fn read_definitions(path: &Path) -> Result<(Definitions, Diagnostics), Diagnosti
     let (mut definitions, mut wrong) = (Vec::new(), Diagnostics::new());
     for attribute in body.attributes() {
         let span = hcl_edit::Span::span(&attribute.key).unwrap_or_default();
-        match Scope::new(&Nothing, &file).evaluate(&attribute.value) {
+        match Scope::new(&Nothing::default(), &file).evaluate(&attribute.value) {
             Ok(value) => definitions.push((attribute.key.value().as_str().to_owned(), Span::new(&file, span), value)),
             Err(diagnostic) => wrong.push(diagnostic),
         }
@@ -175,7 +175,7 @@ impl Variable {
         let assigned = assigned.filter(|value| self.nullable || !value.is_null());
         let mut value = match (assigned, &self.default) {
             (Some(value), _) => value,
-            (None, Some(default)) => default.code.evaluate(&Nothing)?,
+            (None, Some(default)) => default.code.evaluate(&Nothing::default())?,
             (None, None) => return Err(missing(name, self).into()),
         };
         if self.sensitive {

@@ -155,6 +155,9 @@ fn deep_nesting_is_refused_and_not_followed() {
     }
     let chain: String = (0..5_000).map(|at| format!("  l{at} = local.l{}\n", at + 1)).collect();
     any_load(&[("main.tf", &format!("{MODULE}local.l0\n}}\nlocals {{\n{chain}  l5000 = {{}}\n}}\n"))]);
+    let (open, close) = ("[".repeat(50), "]".repeat(50));
+    let nested: String = (0..60).map(|at| format!("  l{at} = {open}local.l{}{close}\n", at + 1)).collect();
+    any_load(&[("main.tf", &format!("{MODULE}local.l0\n}}\nlocals {{\n{nested}  l60 = {{}}\n}}\n"))]);
     any_load(&[("keywright.yaml", &"[".repeat(50_000))]);
     any_load(&[("keywright.json", &"[".repeat(50_000))]);
 }

@@ -212,7 +212,7 @@ fn every_policy_reads_and_lets_everybody_in_only_from_the_account_and_through_se
         for policy in key_policies(&desired) {
             let text = policy.to_json();
             assert_eq!(Document::parse(&text, PolicyKind::Key).expect("a key policy").to_json(), text);
-            policy.statements.iter().for_each(|statement| check_openness(statement));
+            policy.statements.iter().for_each(check_openness);
         }
         if let Some(role) = &desired.administration.admin_role {
             Document::parse(&role.trust_policy.to_json(), PolicyKind::Trust).expect("a trust policy");
@@ -310,4 +310,28 @@ fn the_partition_follows_from_the_region() {
     for policy in key_policies(&desired) {
         assert!(!policy.to_json().contains("arn:aws:"), "{policy}");
     }
+}
+
+#[test]
+fn the_inputs_tell_which_principals_and_topics_they_name() {
+    let folder = crate::common::folder(&[(
+        "keywright.json",
+        &crate::common::least_and(&json!({
+            "key_users": ["arn:aws:iam::111122223333:role/b", "111122223333"],
+            "key_service_users": ["arn:aws:iam::111122223333:role/b"],
+            "grants": {"g": {"grantee_principal": "arn:aws:iam::111122223333:user/a", "operations": ["Decrypt"]}},
+            "key_statements": [{
+                "actions": ["kms:Decrypt"],
+                "principals": [{"type": "AWS", "identifiers": ["arn:aws:iam::111122223333:role/c"]}],
+            }],
+            "sns_topic_arn": "arn:aws:sns:eu-west-1:111122223333:alarms",
+        }))
+        .to_string(),
+    )]);
+    let module = crate::common::module(&crate::common::sources(folder.path()));
+    let named: Vec<String> = module.inputs().named_principals().iter().map(ToString::to_string).collect();
+    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
+    assert_eq!(named, [role("b"), role("c"), "arn:aws:iam::111122223333:user/a".to_owned()], "no account, none twice");
+    let topics: Vec<&str> = module.inputs().named_topics().iter().map(|topic| topic.arn().as_str()).collect();
+    assert_eq!(topics, ["arn:aws:sns:eu-west-1:111122223333:alarms"]);
 }
