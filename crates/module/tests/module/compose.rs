@@ -335,3 +335,23 @@ fn the_inputs_tell_which_principals_and_topics_they_name() {
     let topics: Vec<&str> = module.inputs().named_topics().iter().map(|topic| topic.arn().as_str()).collect();
     assert_eq!(topics, ["arn:aws:sns:eu-west-1:111122223333:alarms"]);
 }
+
+/// A name that is missing from the list of own names would let people shadow a statement.
+#[test]
+fn no_statement_of_ours_can_be_named_by_others() {
+    let mut names: Vec<String> = key_policies(&largest()[0]).iter().flat_map(sids).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 23, "every statement there is");
+    for name in names {
+        let statement = json!({
+            "sid": name,
+            "actions": ["kms:Decrypt"],
+            "principals": [{"type": "AWS", "identifiers": ["arn:aws:iam::111122223333:role/c"]}],
+        });
+        let document = crate::common::least_and(&json!({"key_statements": [statement]})).to_string();
+        let folder = crate::common::folder(&[("keywright.json", &document)]);
+        let errors = crate::common::errors(&crate::common::sources(folder.path()));
+        assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), ["duplicate-sid"], "{name}");
+    }
+}
