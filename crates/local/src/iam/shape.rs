@@ -94,7 +94,7 @@ impl UserShape {
             user_name: user.name.clone(),
             user_id: user.id.clone(),
             arn: user.arn.to_string(),
-            create_date: user.created.into(),
+            create_date: Time::in_whole_seconds(user.created),
             permissions_boundary: None,
             tags: None,
         }
@@ -130,7 +130,7 @@ impl RoleShape {
             role_name: role.name.clone(),
             role_id: role.id.clone(),
             arn: role.arn.to_string(),
-            create_date: role.created.into(),
+            create_date: Time::in_whole_seconds(role.created),
             assume_role_policy_document: encoded(&role.trust.text(state)),
             description: role.description.clone(),
             max_session_duration: Some(role.max_session_seconds),
@@ -163,8 +163,8 @@ impl PolicyShape {
             permissions_boundary_usage_count: usage.boundaries,
             is_attachable: true,
             description: None,
-            create_date: policy.created.into(),
-            update_date: policy.updated.into(),
+            create_date: Time::in_whole_seconds(policy.created),
+            update_date: Time::in_whole_seconds(policy.updated),
             tags: None,
         }
     }
@@ -187,7 +187,7 @@ impl VersionShape {
             document: None,
             version_id: version_id(version.number),
             is_default_version: version.number == policy.default_version,
-            create_date: version.created.into(),
+            create_date: Time::in_whole_seconds(version.created),
         }
     }
 
@@ -203,7 +203,7 @@ impl AccessKeyShape {
             access_key_id: key.id.clone(),
             status: if key.active { "Active" } else { "Inactive" },
             secret_access_key: None,
-            create_date: key.created.into(),
+            create_date: Time::in_whole_seconds(key.created),
         }
     }
 

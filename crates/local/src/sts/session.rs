@@ -84,7 +84,7 @@ impl State {
             access_key_id: access_key_id.clone(),
             secret_access_key: session.secret.expose_text().to_owned(),
             session_token: session.token.expose_text().to_owned(),
-            expiration: session.expires.into(),
+            expiration: Time::in_whole_seconds(session.expires),
         };
         self.sessions.insert(access_key_id, session);
         shape
