@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rules::{Tag, tag_list};
 use super::state::{AccessKey, ManagedPolicy, PolicyVersion, Role, State, User};
+use crate::secret::ShownSecret;
 use crate::wire::Time;
 
 /// A user as answers show it.
@@ -82,7 +83,7 @@ pub(super) struct AccessKeyShape {
     user_name: String,
     access_key_id: String,
     status: &'static str,
-    secret_access_key: Option<String>,
+    secret_access_key: Option<ShownSecret>,
     create_date: Time,
 }
 
@@ -208,7 +209,7 @@ impl AccessKeyShape {
     }
 
     pub(super) fn with_secret(key: &AccessKey, user_name: &str) -> Self {
-        Self { secret_access_key: Some(key.secret.expose_text().to_owned()), ..Self::brief(key, user_name) }
+        Self { secret_access_key: Some(ShownSecret::from(&key.secret)), ..Self::brief(key, user_name) }
     }
 }
 
