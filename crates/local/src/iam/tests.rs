@@ -207,7 +207,8 @@ fn names_paths_and_sizes_have_their_limits() {
     let document = allow("*");
     let trust = account_trust();
     let role = |name: &'static str| ("RoleName", name);
-    let cases: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("CreateRole", vec![("RoleName", &long_name), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
         ("CreateRole", vec![role("a b"), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
         ("CreateRole", vec![role(""), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
@@ -231,6 +232,7 @@ fn names_paths_and_sizes_have_their_limits() {
             vec![role("a"), ("AssumeRolePolicyDocument", &trust), ("PermissionsBoundary", "arn:aws:iam::aws:policy/X")],
             "NoSuchEntity",
         ),
+        ("UpdateRole", vec![role(ROLE), ("MaxSigninSessionDuration", "3600")], "InvalidInput"),
         ("CreateUser", vec![("UserName", USER)], "EntityAlreadyExists"),
         ("CreatePolicy", vec![("PolicyName", "subject-policy"), ("PolicyDocument", &document)], "EntityAlreadyExists"),
         ("CreatePolicy", vec![("PolicyName", "big"), ("PolicyDocument", &too_large)], "LimitExceeded"),
