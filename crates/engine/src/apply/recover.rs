@@ -1,12 +1,10 @@
 //! Takes up what a run that was cut has left in the journal.
 
-use serde_json::Value;
-
 use super::task::{creation, deposed_key};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
 use crate::provider::{Actor, Attributes, Provider, ProviderError};
-use crate::state::{Begun, Journal, State, StateStore};
+use crate::state::{Begun, Journal, State, StateStore, mark};
 
 /// Settles each creation whose answer was never read: what it made is put into the state, what it did not make is
 /// struck out. Gives the addresses of what was found.
@@ -39,8 +37,7 @@ async fn made(
     state: &mut State,
 ) -> Result<Option<Attributes>, EngineError> {
     let held = state.attributes(&begun.address);
-    let id = held.and_then(|held| held.get("id")).and_then(Value::as_str);
-    if let Some(held) = held.filter(|_| id != begun.replaces.as_deref()) {
+    if let Some(held) = held.filter(|held| mark(held) != begun.replaces) {
         return Ok(Some(held.clone()));
     }
     with_session(provider, &begun.actor()).await.map_err(|error| call_failed(begun, error))?;
@@ -64,5 +61,8 @@ async fn with_session(provider: &dyn Provider, actor: &Actor) -> Result<(), Prov
 }
 
 fn call_failed(begun: &Begun, error: ProviderError) -> EngineError {
-    EngineError::Provider { doing: format!("taking up the creation of `{}` of an earlier run", begun.address), error }
+    EngineError::Provider {
+        doing: format!("taking up the creation of `{}` of an earlier run", begun.address),
+        error: Box::new(error),
+    }
 }

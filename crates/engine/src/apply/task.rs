@@ -11,7 +11,7 @@ use crate::plan::{Action, KeyPolicyChange, ResourceChange, Work, normalised_json
 use crate::provider::{Actor, Attributes, Creation, CreationToken, Provider, ProviderError};
 use crate::refresh::is_key;
 use crate::schema::schema;
-use crate::state::Begun;
+use crate::state::{Begun, mark};
 
 /// What one step asks of AWS.
 #[derive(Debug, Clone)]
@@ -239,7 +239,7 @@ impl Execution<'_> {
             planned,
             interim_policy: change.recipe.interim_policy.clone(),
             dependencies: change.recipe.dependencies.clone(),
-            replaces: prior.and_then(|prior| prior.get("id")?.as_str().map(str::to_owned)),
+            replaces: prior.and_then(mark),
         };
         let tagged = schema(kind).attribute("tags").is_some();
         Ok(Task::Create { begun: Box::new(begun), tagged })

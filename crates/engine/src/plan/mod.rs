@@ -38,6 +38,7 @@ pub(crate) struct Basis<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) drift: Vec<Drift>,
     pub(crate) moves: Vec<Move>,
+    pub(crate) reinstated: Vec<InstanceKey>,
     /// Whether keys that are pending deletion are to be kept.
     pub(crate) rescue: bool,
 }
@@ -69,11 +70,13 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         scopes: desired.iter().map(scope).collect(),
         drift: Vec::new(),
         moves: Vec::new(),
+        reinstated: Vec::new(),
     };
     let mut errors = errors;
     policies::complete(&mut plan, &basis, desired, &mut errors);
     plan.drift = basis.drift;
     plan.moves = basis.moves;
+    plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
 }
 
@@ -107,6 +110,28 @@ pub(crate) fn find_moves(state: &State, wanted: &BTreeSet<Address>) -> Vec<Move>
         }
     }
     moves
+}
+
+/// Instances that were set aside and would do, where the one that counts would not: the inputs were changed back before
+/// the old one was gone.
+pub(crate) fn find_reinstated(state: &State, desired: &Desired) -> Vec<InstanceKey> {
+    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
+    let does = |resource: &DesiredResource, there: &Attributes| {
+        let arguments: Vec<(String, Template)> =
+            resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let kind = resource.address.kind;
+        let prospect = work_out(kind, &arguments, Some(there), &lookup);
+        !prospect.changed(kind, there).iter().any(|attribute| attribute.force_new)
+    };
+    let mut reinstated = Vec::new();
+    for resource in &desired.resources {
+        if state.attributes(&resource.address).is_some_and(|there| does(resource, there)) {
+            continue;
+        }
+        let mut aside = state.held().filter(|it| it.key.address == resource.address && it.key.deposed.is_some());
+        reinstated.extend(aside.find(|held| does(resource, &held.attributes())).map(|held| held.key));
+    }
+    reinstated
 }
 
 fn key_actors(facts: &Facts) -> Vec<KeyActor> {
