@@ -99,6 +99,11 @@ impl Aws {
         pipeline::handle(&self.0, request).await
     }
 
+    /// Answers a request whose body could not be taken.
+    pub(crate) fn refuse_body(&self, request: Request<Bytes>) -> Response<Bytes> {
+        pipeline::refuse_body(&self.0, &request)
+    }
+
     /// The latest calls, oldest first.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.0.lock().calls.iter().cloned().collect()
