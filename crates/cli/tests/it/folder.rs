@@ -65,7 +65,8 @@ impl Folder {
     pub(crate) fn cloud<T>(&self, look: impl AsyncFnOnce(Sdk) -> T) -> T {
         let data = self.path().join(".keywright/aws");
         let aws = Aws::open(Options { data_dir: Some(data), ..Options::default() }).expect("the folder's AWS");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let seen = runtime.block_on(async {
             let account = AccountId::parse(ACCOUNT).expect("an account");
             let operator = aws.ensure_operator(&account, Partition::Aws).expect("an operator");

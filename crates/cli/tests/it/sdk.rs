@@ -29,7 +29,8 @@ impl Sdk {
     pub(crate) async fn assume(&self, role: &str) -> Self {
         let answer = self.sts().assume_role().role_arn(role).role_session_name("test").send().await.expect("a session");
         let session = answer.credentials.expect("credentials");
-        let credentials = Credentials::from_keys(session.access_key_id, session.secret_access_key, Some(session.session_token));
+        let credentials =
+            Credentials::from_keys(session.access_key_id, session.secret_access_key, Some(session.session_token));
         Self { credentials, ..self.clone() }
     }
 
@@ -129,7 +130,8 @@ impl Sdk {
         if state != "Enabled" {
             return Map::new();
         }
-        let grants = self.kms(region).list_grants().key_id(arn).send().await.expect("grants").grants.unwrap_or_default();
+        let grants =
+            self.kms(region).list_grants().key_id(arn).send().await.expect("grants").grants.unwrap_or_default();
         let facts = grants.iter().map(|grant| {
             let mut operations: Vec<&str> = grant.operations().iter().map(|operation| operation.as_str()).collect();
             operations.sort_unstable();
@@ -165,25 +167,30 @@ impl Sdk {
     async fn filters(&self, region: &str) -> Map<String, Value> {
         let answer = self.logs(region).describe_metric_filters().send().await.expect("filters");
         let filters = answer.metric_filters.unwrap_or_default();
-        filters.iter().map(|filter| {
-            let metric = filter.metric_transformations().first().expect("a transformation");
-            let facts = json!({
-                "group": filter.log_group_name(),
-                "pattern": filter.filter_pattern(),
-                "metric": format!("{}/{}", metric.metric_namespace(), metric.metric_name()),
-                "value": metric.metric_value(),
-                "default": metric.default_value(),
-            });
-            (filter.filter_name().unwrap_or_default().to_owned(), facts)
-        }).collect()
+        filters
+            .iter()
+            .map(|filter| {
+                let metric = filter.metric_transformations().first().expect("a transformation");
+                let facts = json!({
+                    "group": filter.log_group_name(),
+                    "pattern": filter.filter_pattern(),
+                    "metric": format!("{}/{}", metric.metric_namespace(), metric.metric_name()),
+                    "value": metric.metric_value(),
+                    "default": metric.default_value(),
+                });
+                (filter.filter_name().unwrap_or_default().to_owned(), facts)
+            })
+            .collect()
     }
 
     async fn roles(&self) -> Map<String, Value> {
         let roles = self.iam().list_roles().send().await.expect("roles").roles;
         let mut facts = Map::new();
         for role in &roles {
-            let attached = self.iam().list_attached_role_policies().role_name(role.role_name()).send().await.expect("attachments");
-            let attached: Vec<&str> = attached.attached_policies().iter().filter_map(|policy| policy.policy_name()).collect();
+            let attached =
+                self.iam().list_attached_role_policies().role_name(role.role_name()).send().await.expect("attachments");
+            let attached: Vec<&str> =
+                attached.attached_policies().iter().filter_map(|policy| policy.policy_name()).collect();
             let role_facts = json!({
                 "attached": attached,
                 "trust": role.assume_role_policy_document().and_then(decoded),
@@ -205,7 +212,10 @@ impl Sdk {
 fn statements(policy: &str) -> Map<String, Value> {
     let policy: Value = serde_json::from_str(policy).expect("a policy");
     let statements = policy["Statement"].as_array().cloned().unwrap_or_else(|| vec![policy["Statement"].clone()]);
-    statements.into_iter().map(|statement| (statement["Sid"].as_str().unwrap_or_default().to_owned(), statement)).collect()
+    statements
+        .into_iter()
+        .map(|statement| (statement["Sid"].as_str().unwrap_or_default().to_owned(), statement))
+        .collect()
 }
 
 fn decoded(text: &str) -> Option<Value> {

@@ -12,7 +12,14 @@ fn each_switch_makes_what_it_promises_and_is_taken_back() {
     let queue = std::sync::Mutex::new(cases.iter());
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| while let Some(case) = { let next = queue.lock().expect("a queue").next(); next } { check(case) });
+            scope.spawn(|| {
+                while let Some(case) = {
+                    let next = queue.lock().expect("a queue").next();
+                    next
+                } {
+                    check(case)
+                }
+            });
         }
     });
 }
@@ -55,7 +62,8 @@ fn only_pending_keys_are_left(name: &str, facts: &Value) {
         }
         for kind in ["aliases", "alarms", "filters"] {
             let left = &here[kind];
-            let is_empty = left.as_array().is_some_and(Vec::is_empty) || left.as_object().is_some_and(|it| it.is_empty());
+            let is_empty =
+                left.as_array().is_some_and(Vec::is_empty) || left.as_object().is_some_and(|it| it.is_empty());
             assert!(is_empty, "{name}: {kind} are left in {region}: {left}");
         }
     }
@@ -84,7 +92,17 @@ fn with_root_removed_root_and_operator_are_denied_and_the_admin_role_is_not() {
                 denied(kms.describe_key().key_id(&key).send().await.err().as_ref().and_then(code));
                 denied(kms.put_key_policy().key_id(&key).policy("{}").send().await.err().as_ref().and_then(code));
                 denied(kms.schedule_key_deletion().key_id(&key).send().await.err().as_ref().and_then(code));
-                denied(kms.create_grant().key_id(&key).grantee_principal(&role).operations("Decrypt".into()).send().await.err().as_ref().and_then(code));
+                denied(
+                    kms.create_grant()
+                        .key_id(&key)
+                        .grantee_principal(&role)
+                        .operations("Decrypt".into())
+                        .send()
+                        .await
+                        .err()
+                        .as_ref()
+                        .and_then(code),
+                );
             }
             let kms = admin.kms(region);
             let policy = kms.get_key_policy().key_id(&key).send().await.expect("the policy").policy.expect("a text");
