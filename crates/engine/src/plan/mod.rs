@@ -115,23 +115,34 @@ pub(crate) fn find_moves(state: &State, wanted: &BTreeSet<Address>) -> Vec<Move>
 /// Instances that were set aside and would do, where the one that counts would not: the inputs were changed back before
 /// the old one was gone.
 pub(crate) fn find_reinstated(state: &State, desired: &Desired) -> Vec<InstanceKey> {
-    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
-    let does = |resource: &DesiredResource, there: &Attributes| {
-        let arguments: Vec<(String, Template)> =
-            resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let kind = resource.address.kind;
-        let prospect = work_out(kind, &arguments, Some(there), &lookup);
-        !prospect.changed(kind, there).iter().any(|attribute| attribute.force_new)
-    };
+    let mut state = state.clone();
     let mut reinstated = Vec::new();
-    for resource in &desired.resources {
-        if state.attributes(&resource.address).is_some_and(|there| does(resource, there)) {
-            continue;
+    for resource in Graph::new(desired).in_order(desired) {
+        if let Some(key) = better_one(&state, resource) {
+            state.reinstate(&key);
+            reinstated.push(key);
         }
-        let mut aside = state.held().filter(|it| it.key.address == resource.address && it.key.deposed.is_some());
-        reinstated.extend(aside.find(|held| does(resource, &held.attributes())).map(|held| held.key));
     }
     reinstated
+}
+
+fn better_one(state: &State, resource: &DesiredResource) -> Option<InstanceKey> {
+    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
+    let arguments = arguments_of(resource);
+    let kind = resource.address.kind;
+    let does = |there: &Attributes| {
+        let changed = work_out(kind, &arguments, Some(there), &lookup).changed(kind, there);
+        !changed.iter().any(|attribute| attribute.force_new)
+    };
+    if state.attributes(&resource.address).is_some_and(does) {
+        return None;
+    }
+    let mut aside = state.held().filter(|it| it.key.address == resource.address && it.key.deposed.is_some());
+    aside.find(|held| does(&held.attributes())).map(|held| held.key)
+}
+
+fn arguments_of(resource: &DesiredResource) -> Vec<(String, Template)> {
+    resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
 fn key_actors(facts: &Facts) -> Vec<KeyActor> {
@@ -210,8 +221,7 @@ impl Planner<'_> {
         prospects: &mut Prospects,
     ) -> ResourceChange {
         let address = &resource.address;
-        let arguments: Vec<(String, Template)> =
-            resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let arguments = arguments_of(resource);
         let prior = self.basis.state.attributes(address);
         let pending = self.basis.facts.pending.get(address);
         let found = prior.or_else(|| pending.map(|pending| &pending.attributes));

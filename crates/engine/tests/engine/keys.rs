@@ -75,15 +75,11 @@ async fn an_administrator_role_acts_where_there_is_no_admin_role() {
 #[tokio::test]
 async fn a_plan_that_leaves_nobody_is_refused() {
     let nobody = Wish { admin_role: None, ..Wish::default() };
-    assert_eq!(
-        refusal(&Setup::new(), &nobody).await,
-        ["lock-out", "lock-out", "no-actor", "no-actor"],
-        "primary and replica"
-    );
+    assert_eq!(refusal(&Setup::new(), &nobody).await, ["lock-out", "lock-out"], "primary and replica");
     let denied = Wish { deny: true, replica: None, ..Wish::default() };
-    assert_eq!(refusal(&Setup::new(), &denied).await, ["lock-out", "no-actor"], "a deny covers all");
+    assert_eq!(refusal(&Setup::new(), &denied).await, ["lock-out"], "a deny covers all");
     let denied = Wish { deny: true, replica: None, root_access: true, ..Wish::default() };
-    assert_eq!(refusal(&Setup::new(), &denied).await, ["lock-out", "no-actor"], "with root too");
+    assert_eq!(refusal(&Setup::new(), &denied).await, ["lock-out"], "with root too");
     let untrusted = Wish { trust: "nobody", replica: None, ..Wish::default() };
     assert_eq!(refusal(&Setup::new(), &untrusted).await, ["lock-out"], "nobody can meet the trust policy");
 }
