@@ -282,3 +282,278 @@ const DEFAULT_ROTATION_PERIOD: i32 = 365;
 
 /// How many keys are asked for their tags at a time.
 const SIDE_BY_SIDE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::{CREATION_TAG, Failure, Provider, Standing};
+    use keywright_model::ResourceKind::KmsKey as Kind;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{self, Answer, Canned, attributes, create, delete, find_created, read, update};
+
+    const ID: &str = "mrk-1234567890abcdef1234567890abcdef";
+    const ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234567890abcdef1234567890abcdef";
+
+    fn metadata(state: &str) -> Value {
+        json!({ "KeyMetadata": {
+            "KeyId": ID, "Arn": ARN, "Description": "general", "Enabled": state == "Enabled", "KeyState": state,
+            "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": true,
+            "DeletionDate": 1_795_000_000,
+        } })
+    }
+
+    fn planned() -> Value {
+        json!({
+            "deletion_window_in_days": 30, "description": "general", "enable_key_rotation": true,
+            "rotation_period_in_days": 365, "is_enabled": true, "multi_region": true, "region": "eu-west-1",
+            "customer_master_key_spec": "SYMMETRIC_DEFAULT", "key_usage": "ENCRYPT_DECRYPT",
+            "policy": "{\"Version\":\"2012-10-17\"}", "tags": { "Name": "x" }, "tags_all": { "Name": "x" },
+        })
+    }
+
+    fn with(mut value: Value, changes: Value) -> Value {
+        let fields = value.as_object_mut().expect("an object");
+        fields.extend(attributes(changes));
+        value
+    }
+
+    fn answering() -> Canned {
+        Canned::new()
+            .ok("kms:CreateKey", metadata("Enabled"))
+            .ok("kms:EnableKeyRotation", json!({}))
+            .ok("kms:DescribeKey", metadata("Enabled"))
+            .ok("kms:GetKeyPolicy", json!({ "Policy": "{ \"Version\": \"2012-10-17\" }" }))
+            .ok("kms:GetKeyRotationStatus", json!({ "KeyRotationEnabled": true, "RotationPeriodInDays": 365 }))
+            .ok("kms:ListResourceTags", json!({ "Tags": [{ "TagKey": "Name", "TagValue": "x" }] }))
+    }
+
+    #[tokio::test]
+    async fn creates_with_the_policy_and_the_mark_and_then_rotates() {
+        let canned = answering();
+        let created = create(&canned, Kind, planned()).await.expect("a key");
+        assert_eq!(canned.operations(), ["kms:CreateKey", "kms:EnableKeyRotation"]);
+        let sent = canned.body("kms:CreateKey");
+        assert_eq!(sent["Policy"], "{\"Version\":\"2012-10-17\"}");
+        assert_eq!(sent["MultiRegion"], true);
+        let tags = json!([{ "TagKey": "Name", "TagValue": "x" }, { "TagKey": CREATION_TAG, "TagValue": "token-1" }]);
+        assert_eq!(sent["Tags"], tags);
+        assert_eq!(canned.body("kms:EnableKeyRotation")["RotationPeriodInDays"], 365);
+        assert_eq!(created["tags_all"], json!({ "Name": "x" }), "the mark is invisible");
+        assert_eq!((&created["id"], &created["arn"]), (&json!(ID), &json!(ARN)));
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = answering();
+        let created = create(&canned, Kind, planned()).await.expect("a key");
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+    }
+
+    #[tokio::test]
+    async fn an_import_reads_every_attribute_as_the_provider_writes_it() {
+        let found = read(&answering(), Kind, json!({ "id": ARN, "region": "eu-west-1" })).await;
+        let expect = json!({
+            "arn": ARN, "bypass_policy_lockout_safety_check": false, "custom_key_store_id": null,
+            "customer_master_key_spec": "SYMMETRIC_DEFAULT", "description": "general", "enable_key_rotation": true,
+            "id": ID, "is_enabled": true, "key_id": ID, "key_usage": "ENCRYPT_DECRYPT", "multi_region": true,
+            "policy": "{\"Version\":\"2012-10-17\"}", "region": "eu-west-1", "rotation_period_in_days": 365,
+            "tags": { "Name": "x" }, "tags_all": { "Name": "x" }, "xks_key_id": null,
+        });
+        assert_eq!(found, Some(expect));
+    }
+
+    #[tokio::test]
+    async fn a_principal_that_kms_does_not_see_yet_is_waited_for() {
+        let canned = Canned::new()
+            .error("kms:CreateKey", "MalformedPolicyDocumentException", UNSEEN)
+            .error("kms:CreateKey", "MalformedPolicyDocumentException", UNSEEN)
+            .ok("kms:CreateKey", metadata("Enabled"))
+            .ok("kms:EnableKeyRotation", json!({}));
+        create(&canned, Kind, planned()).await.expect("a key");
+        assert_eq!(canned.count("kms:CreateKey"), 3);
+    }
+
+    #[tokio::test]
+    async fn a_principal_that_never_appears_is_not_waited_for_for_ever() {
+        let canned = Canned::new().error("kms:CreateKey", "MalformedPolicyDocumentException", UNSEEN);
+        let error = create(&canned, Kind, planned()).await.expect_err("refused");
+        assert!(matches!(error.failure, Failure::InvalidPrincipal { .. }), "{error:?}");
+        assert!(canned.count("kms:CreateKey") > 2);
+    }
+
+    #[tokio::test]
+    async fn a_lock_out_fails_at_once() {
+        let canned = Canned::new().error(
+            "kms:CreateKey",
+            "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future.",
+        );
+        let error = create(&canned, Kind, planned()).await.expect_err("refused");
+        assert!(matches!(error.failure, Failure::LockOut { .. }), "{error:?}");
+        assert_eq!(canned.operations(), ["kms:CreateKey"]);
+        assert_eq!(error.operation, "kms:CreateKey");
+        assert_eq!(error.region.expect("a Region").as_str(), "eu-west-1");
+        assert_eq!(error.request_id.as_deref(), Some("r-1"));
+    }
+
+    #[tokio::test]
+    async fn a_creation_without_an_answer_is_never_sent_twice() {
+        let marked = json!({ "Tags": [{ "TagKey": CREATION_TAG, "TagValue": "token-1" }] });
+        let canned = Canned::new()
+            .answer("kms:CreateKey", Answer::Nothing)
+            .ok("kms:ListKeys", json!({ "Keys": [{ "KeyId": ID, "KeyArn": ARN }], "Truncated": false }))
+            .ok("kms:ListResourceTags", marked)
+            .merged(answering());
+        let found = create(&canned, Kind, planned()).await.expect("the key that was made all the same");
+        assert_eq!(found["id"], ID);
+        assert_eq!(canned.count("kms:CreateKey"), 1);
+    }
+
+    #[tokio::test]
+    async fn finds_its_own_key_among_others() {
+        let mine = json!({ "Tags": [{ "TagKey": CREATION_TAG, "TagValue": "token-1" }, { "TagKey": "Name", "TagValue": "x" }] });
+        let canned = Canned::new()
+            .ok("kms:ListKeys", json!({ "Keys": [{ "KeyId": "a" }, { "KeyId": "b" }, { "KeyId": ID }] }))
+            .error("kms:ListResourceTags", "AccessDeniedException", "not yours")
+            .ok("kms:ListResourceTags", json!({ "Tags": [{ "TagKey": CREATION_TAG, "TagValue": "another" }] }))
+            .ok("kms:ListResourceTags", mine)
+            .ok("kms:DescribeKey", metadata("Enabled"))
+            .ok("kms:GetKeyPolicy", json!({ "Policy": "{}" }))
+            .ok("kms:GetKeyRotationStatus", json!({ "KeyRotationEnabled": false }));
+        let found = find_created(&canned, Kind, planned()).await.expect("the key");
+        assert_eq!(found["enable_key_rotation"], false, "cut before it was rotated: the next plan sees it");
+        assert_eq!(found["rotation_period_in_days"], Value::Null);
+        assert_eq!(found["tags"], json!({ "Name": "x" }));
+    }
+
+    #[tokio::test]
+    async fn finds_nothing_where_no_key_is_marked() {
+        let canned = Canned::new()
+            .ok("kms:ListKeys", json!({ "Keys": [{ "KeyId": ID }] }))
+            .ok("kms:ListResourceTags", json!({ "Tags": [] }));
+        assert_eq!(find_created(&canned, Kind, planned()).await, None);
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_called_for() {
+        let everything = [
+            "kms:EnableKey",
+            "kms:DisableKey",
+            "kms:UpdateKeyDescription",
+            "kms:PutKeyPolicy",
+            "kms:EnableKeyRotation",
+            "kms:DisableKeyRotation",
+            "kms:TagResource",
+            "kms:UntagResource",
+        ];
+        let cases: &[(Value, &[&str])] = &[
+            (json!({}), &[]),
+            (json!({ "deletion_window_in_days": 7 }), &[]),
+            (json!({ "policy": "{ \"Version\" : \"2012-10-17\" }" }), &[]),
+            (json!({ "description": "other" }), &["kms:UpdateKeyDescription"]),
+            (json!({ "is_enabled": false, "description": null }), &["kms:UpdateKeyDescription", "kms:DisableKey"]),
+            (json!({ "policy": "{}" }), &["kms:PutKeyPolicy"]),
+            (json!({ "rotation_period_in_days": 90 }), &["kms:EnableKeyRotation"]),
+            (json!({ "rotation_period_in_days": null }), &[]),
+            (json!({ "enable_key_rotation": false, "rotation_period_in_days": null }), &["kms:DisableKeyRotation"]),
+            (json!({ "tags": { "Name": "y" } }), &["kms:TagResource"]),
+            (json!({ "tags": { "Other": "y" } }), &["kms:UntagResource", "kms:TagResource"]),
+        ];
+        for (changes, expect) in cases {
+            let canned = everything.iter().fold(Canned::new(), |canned, operation| canned.ok(operation, json!({})));
+            let prior = with(planned(), json!({ "id": ID, "key_id": ID, "arn": ARN }));
+            let updated = update(&canned, Kind, prior, with(planned(), changes.clone())).await;
+            assert_eq!(canned.operations(), *expect, "{changes}");
+            assert_eq!(updated["id"], ID);
+        }
+    }
+
+    #[tokio::test]
+    async fn deletion_is_fine_for_a_key_that_is_gone_or_going() {
+        let prior = json!({ "id": ID, "region": "eu-west-1", "deletion_window_in_days": 7 });
+        let canned = Canned::new().ok("kms:ScheduleKeyDeletion", json!({}));
+        delete(&canned, Kind, prior.clone()).await.expect("scheduled");
+        assert_eq!(canned.body("kms:ScheduleKeyDeletion")["PendingWindowInDays"], 7);
+
+        let gone = Canned::new().error("kms:ScheduleKeyDeletion", "NotFoundException", "no such key");
+        delete(&gone, Kind, prior.clone()).await.expect("gone");
+
+        let state = "arn is pending deletion.";
+        let going = Canned::new()
+            .error("kms:ScheduleKeyDeletion", "KMSInvalidStateException", state)
+            .ok("kms:DescribeKey", metadata("PendingReplicaDeletion"));
+        delete(&going, Kind, prior.clone()).await.expect("going");
+
+        let creating = Canned::new()
+            .error("kms:ScheduleKeyDeletion", "KMSInvalidStateException", "it is creating")
+            .ok("kms:DescribeKey", metadata("Creating"));
+        delete(&creating, Kind, prior).await.expect_err("neither gone nor going");
+    }
+
+    #[tokio::test]
+    async fn a_key_on_its_way_out_says_when_it_goes_and_is_rescued() {
+        let canned = answering().ok("kms:CancelKeyDeletion", json!({})).ok("kms:EnableKey", json!({}));
+        let going = Canned::new().ok("kms:DescribeKey", metadata("PendingDeletion")).merged(canned);
+        let provider = going.provider().await;
+        let known = attributes(json!({ "id": ID, "region": "eu-west-1" }));
+        let before = provider.read(&Actor::Caller, Kind, &known).await.expect("an answer").expect("a key");
+        let date = Some("2026-11-18T11:06:40Z".to_owned());
+        assert_eq!(before.standing, Standing::PendingDeletion { deletion_date: date });
+        let after = provider.rescue(&Actor::Caller, Kind, &known).await.expect("rescued");
+        assert_eq!((after.standing, &after.attributes["is_enabled"]), (Standing::Live, &json!(true)));
+        assert_eq!(going.count("kms:CancelKeyDeletion") + going.count("kms:EnableKey"), 2);
+    }
+
+    #[tokio::test]
+    async fn facts_that_two_resources_need_at_the_same_time_are_read_once() {
+        let canned = answering();
+        let provider = canned.provider().await;
+        let key = attributes(json!({ "id": ID, "region": "eu-west-1" }));
+        let policy = attributes(json!({ "key_id": ARN, "region": "eu-west-1" }));
+        let of_policy = keywright_model::ResourceKind::KmsKeyPolicy;
+        let caller = Actor::Caller;
+        let (first, second, third) = tokio::join!(
+            provider.read(&caller, Kind, &key),
+            provider.read(&caller, of_policy, &policy),
+            provider.read(&caller, Kind, &key),
+        );
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert_eq!(canned.operations().len(), 4, "{:?}", canned.operations());
+        provider.begin_refresh();
+        provider.read(&caller, Kind, &key).await.expect("an answer");
+        assert_eq!(canned.operations().len(), 8, "a refresh reads again");
+    }
+
+    #[tokio::test]
+    async fn a_write_makes_what_was_read_before_it_old() {
+        let canned = answering().ok("kms:PutKeyPolicy", json!({}));
+        let provider = canned.provider().await;
+        let arn = keywright_model::Arn::parse(ARN).expect("an ARN");
+        provider.key_policy(&Actor::Caller, &arn).await.expect("a policy");
+        provider.put_key_policy(&Actor::Caller, &arn, "{}").await.expect("put");
+        provider.key_policy(&Actor::Caller, &arn).await.expect("a policy");
+        assert_eq!(canned.operations(), ["kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyPolicy"]);
+        assert_eq!(provider.calls().get("kms:GetKeyPolicy"), Some(&2));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_gone_reads_as_none() {
+        let gone = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"];
+        let canned = gone
+            .iter()
+            .fold(Canned::new(), |canned, operation| canned.error(operation, "NotFoundException", "no such key"));
+        assert_eq!(read(&canned, Kind, json!({ "id": ID, "region": "eu-west-1" })).await, None);
+    }
+
+    #[tokio::test]
+    async fn settling_takes_the_mark_off() {
+        let canned = Canned::new().ok("kms:UntagResource", json!({}));
+        let known = attributes(json!({ "id": ID, "region": "eu-west-1" }));
+        canned.provider().await.settle(&Actor::Caller, Kind, &known).await.expect("settled");
+        assert_eq!(canned.body("kms:UntagResource")["TagKeys"], json!([CREATION_TAG]));
+        assert_eq!(testing::token().0, "token-1");
+    }
+
+    const UNSEEN: &str = "Policy contains a statement with one or more invalid principals.";
+}
