@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use keywright_model::{Address, Arn, ResourceKind};
+use keywright_model::{AccountId, Address, Arn, ResourceKind};
 use keywright_policy::{Document, PolicyKind};
 use serde_json::{Value, json};
 
@@ -199,7 +199,9 @@ impl Reader<'_> {
         let mut observed = BTreeMap::new();
         for (key, was_observed, actor) in all {
             if let Some(chosen) = found.get_mut(&key) {
-                *chosen = actor;
+                // A run that was cut may have given a key back to IAM policies already, and be about to delete the role.
+                let is_delegated = was_observed.as_ref().is_some_and(|observed| is_delegated(&observed.attributes));
+                *chosen = if is_delegated { Actor::Caller } else { actor };
             }
             observed.insert(key, was_observed);
         }
@@ -326,6 +328,16 @@ fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), Engine
         }),
         None => Ok(()),
     }
+}
+
+/// Whether the policy that a key has now hands it to the account's IAM policies.
+fn is_delegated(key: &Attributes) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    let arn = text("arn").and_then(|arn| Arn::parse(arn).ok());
+    let account = arn.and_then(|arn| AccountId::parse(arn.account()).ok());
+    let place = account.zip(region_of(key)).map(|(account, region)| KeyPlace { account, region });
+    let policy = text("policy").and_then(authority::read);
+    place.zip(policy).is_some_and(|(place, policy)| authority::delegates(&policy, &place))
 }
 
 fn is_denied(error: &ProviderError) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! One test binary: the AWS SDK is slow to link.
 
+mod cut;
 mod documents;
 mod folder;
 mod sdk;

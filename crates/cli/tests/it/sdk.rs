@@ -13,24 +13,26 @@ pub(crate) const REPLICA_REGION: &str = "us-east-1";
 pub(crate) struct Sdk {
     endpoint: String,
     credentials: Credentials,
+    /// Who looks at keys that the caller may not look at.
+    admin_role: &'static str,
 }
 
 impl Sdk {
     pub(crate) fn new(endpoint: String, id: String, secret: String) -> Self {
-        Self { endpoint, credentials: Credentials::from_keys(id, secret, None) }
+        Self { endpoint, credentials: credentials(id, secret, None), admin_role: ADMIN_ROLE }
     }
 
     /// The root user of an account.
     pub(crate) fn root(&self, account: &str) -> Self {
-        Self { credentials: Credentials::from_keys(account, "test", None), ..self.clone() }
+        Self { credentials: credentials(account, "test", None), ..self.clone() }
     }
 
     /// A session of a role.
     pub(crate) async fn assume(&self, role: &str) -> Self {
         let answer = self.sts().assume_role().role_arn(role).role_session_name("test").send().await.expect("a session");
         let session = answer.credentials.expect("credentials");
-        let credentials =
-            Credentials::from_keys(session.access_key_id, session.secret_access_key, Some(session.session_token));
+        let token = Some(session.session_token);
+        let credentials = credentials(session.access_key_id, session.secret_access_key, token);
         Self { credentials, ..self.clone() }
     }
 
@@ -78,6 +80,11 @@ impl Sdk {
         })
     }
 
+    /// The same, where the admin role has another name.
+    pub(crate) async fn facts_as(self, admin_role: &'static str) -> Value {
+        Self { admin_role, ..self }.facts().await
+    }
+
     async fn regional_facts(&self, region: &str) -> Value {
         json!({
             "keys": self.keys(region).await,
@@ -100,7 +107,7 @@ impl Sdk {
     async fn key(&self, region: &str, arn: &str) -> Value {
         match self.kms(region).describe_key().key_id(arn).send().await {
             Ok(_) => self.key_facts(region, arn).await,
-            Err(_) => Box::pin(self.assume(ADMIN_ROLE).await.key_facts(region, arn)).await,
+            Err(_) => Box::pin(self.assume(self.admin_role).await.key_facts(region, arn)).await,
         }
     }
 
@@ -206,6 +213,10 @@ impl Sdk {
         let answer = self.iam().list_policies().scope(local).send().await.expect("policies");
         answer.policies().iter().filter_map(|policy| policy.policy_name().map(str::to_owned)).collect()
     }
+}
+
+fn credentials(id: impl Into<String>, secret: impl Into<String>, token: Option<String>) -> Credentials {
+    Credentials::new(id, secret, token, None, "test")
 }
 
 /// The statements of a policy by their `Sid`.
