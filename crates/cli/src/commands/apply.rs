@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use keywright_engine::{Cancel, Doing, Event, Happening, Mode, Planned, Report};
 use keywright_model::{Diagnostic, Diagnostics};
 use serde_json::json;
@@ -49,13 +51,16 @@ impl Run<'_> {
         let session = Session::open(self.configuration, self.connection, options(self.planning)).await?;
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
-        show(planned.plan(), json, self.planning.show_policies);
+        if !json {
+            show(planned.plan(), &session.calls(), json, self.planning.show_policies);
+        }
         if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;
         }
         let report = apply(&session, planned, json).await?;
+        let end = finish(&report, &session.calls(), json);
         session.close();
-        Ok(finish(&report, json))
+        Ok(end)
     }
 }
 
@@ -65,8 +70,9 @@ async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
     let session = Session::open(&configuration, &arguments.connection, options(arguments.planning)).await?;
     let planned = session.engine.resume(saved).await.map_err(told)?;
     let report = apply(&session, planned, configuration.json).await?;
+    let end = finish(&report, &session.calls(), configuration.json);
     session.close();
-    Ok(finish(&report, configuration.json))
+    Ok(end)
 }
 
 async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report, Diagnostics> {
@@ -147,12 +153,15 @@ fn capitalized(doing: Doing) -> String {
 }
 
 /// Tells what came of it.
-fn finish(report: &Report, json: bool) -> End {
+fn finish(report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
     let problems = report.diagnostics();
     if json {
-        ui::data(
-            &json!({ "complete": report.is_complete(), "outputs": report.outputs, "diagnostics": diagnostics::data(&problems) }),
-        );
+        ui::data(&json!({
+            "complete": report.is_complete(),
+            "outputs": report.outputs,
+            "diagnostics": diagnostics::data(&problems),
+            "aws_calls": calls,
+        }));
     } else {
         ui::diagnose(&problems);
         let outcome = if report.is_complete() { "complete" } else { "incomplete" };

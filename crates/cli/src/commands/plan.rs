@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use keywright_engine::{EngineError, Mode, Options, Plan};
 use keywright_model::Diagnostics;
 use serde_json::json;
@@ -15,7 +17,7 @@ pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
     let planned = session.engine.plan(&session.desired, mode).await.map_err(told)?;
     let plan = planned.plan();
-    show(plan, arguments.configuration.json, arguments.planning.show_policies);
+    show(plan, &session.calls(), arguments.configuration.json, arguments.planning.show_policies);
     if let Some(file) = &arguments.out {
         saved::write(file, &arguments.configuration, &planned.to_saved())?;
         ui::say(&format!("\nSaved to {0}. `keywright apply {0}` carries it out.", file.display()));
@@ -39,12 +41,13 @@ fn who() -> String {
 }
 
 /// Shows a plan, as data or as text.
-pub(super) fn show(plan: &Plan, json: bool, show_policies: bool) {
+pub(super) fn show(plan: &Plan, calls: &BTreeMap<String, u64>, json: bool, show_policies: bool) {
     if json {
         let mut data = plan.to_terraform_json();
         if let Some(fields) = data.as_object_mut() {
             fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
             fields.insert("summary".to_owned(), json!(plan.counts()));
+            fields.insert("aws_calls".to_owned(), json!(calls));
         }
         ui::data(&data);
         return;

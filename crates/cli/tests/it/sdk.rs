@@ -58,10 +58,6 @@ impl Sdk {
         aws_sdk_sts::Client::new(&self.config(REGION))
     }
 
-    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
-        aws_sdk_sns::Client::new(&self.config(REGION))
-    }
-
     fn cloudwatch(&self, region: &str) -> aws_sdk_cloudwatch::Client {
         aws_sdk_cloudwatch::Client::new(&self.config(region))
     }
