@@ -5,6 +5,7 @@
 mod cuts;
 mod fake;
 mod keys;
+mod modules;
 mod plans;
 mod states;
 mod wish;
