@@ -39,7 +39,7 @@ impl Kind for IamPolicy {
         cloud.remember_made(policy.arn().unwrap_or_default());
         Ok(described(creation.planned, &policy)
             .observed("description", text(creation.planned, "description"))
-            .observed_policy("policy", document)
+            .policy("policy", document)
             .observed_tags(&text_map(creation.planned, "tags"))
             .done())
     }
@@ -78,7 +78,7 @@ impl Kind for IamPolicy {
             put_version(cloud, actor, arn, document).await?;
         }
         change_tags(cloud, actor, arn, &tags::changes(prior, planned)).await?;
-        let draft = Draft::updated(prior, planned, COMPUTED).observed_policy("policy", document);
+        let draft = Draft::updated(prior, planned, COMPUTED).policy("policy", document);
         Ok(draft.observed_tags(&text_map(planned, "tags")).done())
     }
 
@@ -202,7 +202,7 @@ fn observed(known: &Attributes, policy: &Policy, document: &str) -> Attributes {
     let tags: Texts = iam::tag_texts(policy.tags());
     described(known, policy)
         .observed("description", policy.description())
-        .observed_policy("policy", document)
+        .policy("policy", document)
         .observed_tags(&tags)
         .done()
 }

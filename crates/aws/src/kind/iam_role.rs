@@ -39,7 +39,7 @@ impl Kind for IamRole {
         };
         cloud.remember_made(name);
         let trust_policy = text(creation.planned, "assume_role_policy").unwrap_or_default();
-        let draft = described(creation.planned, &role).observed_policy("assume_role_policy", trust_policy);
+        let draft = described(creation.planned, &role).policy("assume_role_policy", trust_policy);
         Ok(draft.with("managed_policy_arns", json!([])).observed_tags(&text_map(creation.planned, "tags")).done())
     }
 
@@ -83,7 +83,7 @@ impl Kind for IamRole {
         }
         change_tags(cloud, actor, name, &tags::changes(prior, planned)).await?;
         let trust_policy = text(planned, "assume_role_policy").unwrap_or_default().to_owned();
-        let draft = Draft::updated(prior, planned, COMPUTED).observed_policy("assume_role_policy", &trust_policy);
+        let draft = Draft::updated(prior, planned, COMPUTED).policy("assume_role_policy", &trust_policy);
         Ok(draft.observed_tags(&text_map(planned, "tags")).done())
     }
 
@@ -216,7 +216,7 @@ async fn detach_all(cloud: &Cloud, actor: &Actor, name: &str) -> Result<(), Prov
 
 fn observed(known: &Attributes, facts: &RoleFacts, policies: &[String]) -> Attributes {
     described(known, &facts.role)
-        .observed_policy("assume_role_policy", &facts.trust_policy)
+        .policy("assume_role_policy", &facts.trust_policy)
         .observed_set("managed_policy_arns", policies)
         .observed_tags(&facts.tags)
         .done()

@@ -6,9 +6,9 @@ use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
 use keywright_model::Region;
 
 use super::Kind;
-use crate::attributes::{Draft, any_differs, differs, flag, policy_differs, text, whole};
+use crate::attributes::{Draft, any_differs, differs, flag, policy_differs, text, text_map, whole};
 use crate::cloud::Cloud;
-use crate::error::{failed, has_code, is_access_denied, is_unseen_principal, may_have_happened};
+use crate::error::{failed, has_code, is_access_denied, is_unseen_principal, may_have_happened, own_error};
 use crate::kms::{self, Key, KeyFacts, Rotation};
 use crate::tags;
 
@@ -103,7 +103,7 @@ fn observed(known: &Attributes, region: &Region, facts: &KeyFacts) -> Observed {
         .with("is_enabled", facts.metadata.enabled())
         .with("enable_key_rotation", facts.rotation.enabled)
         .with("rotation_period_in_days", facts.rotation.period_in_days)
-        .observed_policy("policy", &facts.policy)
+        .policy("policy", &facts.policy)
         .observed_tags(&facts.tags)
         .done();
     Observed { attributes, standing: kms::standing(&facts.metadata) }
@@ -149,8 +149,7 @@ async fn send_create(
     };
     let refused_for_now = |error: &ProviderError| is_unseen_principal(error) || has_code(error, "Throttling");
     let answer = cloud.patience.while_settling(refused_for_now, create).await?;
-    let missing =
-        || crate::error::own_error("kms:CreateKey", region, "IncompleteAnswer", "the key's metadata is missing");
+    let missing = || own_error("kms:CreateKey", region, "IncompleteAnswer", "the key's metadata is missing");
     answer.key_metadata.ok_or_else(missing)
 }
 
@@ -186,8 +185,8 @@ async fn created(
         .with("is_enabled", flag(creation.planned, "is_enabled").unwrap_or(true))
         .with("enable_key_rotation", rotation.enabled)
         .with("rotation_period_in_days", rotation.period_in_days)
-        .observed_policy("policy", &policy)
-        .observed_tags(&crate::attributes::text_map(creation.planned, "tags"))
+        .policy("policy", &policy)
+        .observed_tags(&text_map(creation.planned, "tags"))
         .done())
 }
 
@@ -257,8 +256,8 @@ fn updated(prior: &Attributes, planned: &Attributes) -> Attributes {
     let draft = Draft::updated(prior, planned, COMPUTED)
         .with("enable_key_rotation", rotation.enabled)
         .with("rotation_period_in_days", rotation.period_in_days)
-        .observed_policy("policy", &policy)
-        .observed_tags(&crate::attributes::text_map(planned, "tags"));
+        .policy("policy", &policy)
+        .observed_tags(&text_map(planned, "tags"));
     if is_described { draft.observed("description", text(planned, "description")).done() } else { draft.done() }
 }
 

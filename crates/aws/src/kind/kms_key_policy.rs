@@ -18,7 +18,7 @@ impl Kind for KmsKeyPolicy {
         let (Some(metadata), Some(policy)) = (metadata, policy) else {
             return Ok(None);
         };
-        let attributes = attributes(known, &key).observed_policy("policy", &policy).done();
+        let attributes = attributes(known, &key).policy("policy", &policy).done();
         Ok(Some(Observed { attributes, standing: kms::standing(&metadata) }))
     }
 
@@ -66,8 +66,7 @@ async fn put(cloud: &Cloud, actor: &Actor, planned: &Attributes) -> Result<Attri
 }
 
 fn normalized(planned: &Attributes, key: &Key) -> Attributes {
-    let policy = policy_text::normalized(text(planned, "policy").unwrap_or_default());
-    attributes(planned, key).with("policy", policy).done()
+    attributes(planned, key).policy("policy", text(planned, "policy").unwrap_or_default()).done()
 }
 
 fn attributes(known: &Attributes, key: &Key) -> Draft {

@@ -45,6 +45,7 @@ impl Kind for KmsReplicaKey {
         creation: &Creation<'_>,
     ) -> Result<Option<Attributes>, ProviderError> {
         let (_, replica) = places(cloud, creation.planned)?;
+        kms::forget(cloud, &replica);
         let Some(facts) = kms::facts(cloud, actor, &replica).await? else {
             return Ok(None);
         };
@@ -218,7 +219,7 @@ async fn created(
     Ok(described(creation.planned, &replica.region, metadata)
         .with("enabled", flag(creation.planned, "enabled").unwrap_or(true))
         .with("key_rotation_enabled", rotation.enabled)
-        .observed_policy("policy", &policy)
+        .policy("policy", &policy)
         .observed_tags(&text_map(creation.planned, "tags"))
         .done())
 }
@@ -227,7 +228,7 @@ fn observed(known: &Attributes, region: &Region, facts: &KeyFacts) -> Observed {
     let attributes = described(known, region, &facts.metadata)
         .with("enabled", facts.metadata.enabled())
         .with("key_rotation_enabled", facts.rotation.enabled)
-        .observed_policy("policy", &facts.policy)
+        .policy("policy", &facts.policy)
         .observed_tags(&facts.tags)
         .done();
     Observed { attributes, standing: kms::standing(&facts.metadata) }
@@ -254,7 +255,7 @@ fn primary_arn(metadata: &KeyMetadata) -> Option<&str> {
 fn updated(prior: &Attributes, planned: &Attributes) -> Attributes {
     let tags: Texts = text_map(planned, "tags");
     let policy = text(planned, "policy").or_else(|| text(prior, "policy")).unwrap_or_default().to_owned();
-    Draft::updated(prior, planned, COMPUTED).observed_policy("policy", &policy).observed_tags(&tags).done()
+    Draft::updated(prior, planned, COMPUTED).policy("policy", &policy).observed_tags(&tags).done()
 }
 
 const COMPUTED: &[&str] = &["arn", "id", "key_id", "key_rotation_enabled", "key_spec", "key_usage", "region"];
