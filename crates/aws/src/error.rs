@@ -118,6 +118,7 @@ fn unanswered(region: &Region, error: &(dyn Error + 'static)) -> Failure {
     }
     let message = words_of(&chain);
     if chain.iter().any(|cause| cause.is::<CredentialsError>()) {
+        let message = if message.is_empty() { "none were found".to_owned() } else { message };
         return Failure::Credentials { message };
     }
     Failure::Unreachable { message: format!("{region}: {message}") }
@@ -150,7 +151,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// What the SDK says around a cause, and which says nothing.
-const EMPTY_WORDS: &[&str] = &["dispatch failure", "other", "io error"];
+const EMPTY_WORDS: &[&str] = &["dispatch failure", "io error", "other", "the credential provider was not enabled"];
 
 /// Codes of requests whose credentials AWS does not take, without `Exception` at their end.
 ///

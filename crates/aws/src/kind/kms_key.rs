@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_sdk_kms::types::KeyMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
+use keywright_engine::{Actor, Attributes, Creation, CreationToken, Observed, ProviderError};
 use keywright_model::Region;
 
 use super::Kind;
@@ -190,18 +190,36 @@ async fn created(
         .done())
 }
 
-/// The key that carries the mark of this creation. Only an unfinished run looks for one, so it may take a while.
+/// The key that carries the mark of this creation. Only an unfinished run looks for one, and a key that
+/// is overlooked is paid for without end: so it looks again until KMS has had the time to show it.
 async fn find_marked(
     cloud: &Cloud,
     actor: &Actor,
     creation: &Creation<'_>,
     region: &Region,
 ) -> Result<Option<Key>, ProviderError> {
-    let keys = list_keys(cloud, actor, region).await?;
+    let mut pauses = cloud.patience.settling_pauses();
+    loop {
+        cloud.facts.key_tags.clear();
+        let keys = list_keys(cloud, actor, region).await?;
+        match (first_marked(cloud, actor, keys, creation.token).await?, pauses.next()) {
+            (Some(key), _) => return Ok(Some(key)),
+            (None, Some(pause)) => tokio::time::sleep(pause).await,
+            (None, None) => return Ok(None),
+        }
+    }
+}
+
+async fn first_marked(
+    cloud: &Cloud,
+    actor: &Actor,
+    keys: Vec<Key>,
+    token: &CreationToken,
+) -> Result<Option<Key>, ProviderError> {
     let marked = stream::iter(keys)
         .map(|key| async move {
             match kms::tags(cloud, actor, &key).await {
-                Ok(tags) => Ok(tags.filter(|tags| tags::are_marked(tags, creation.token)).map(|_| key)),
+                Ok(tags) => Ok(tags.filter(|tags| tags::are_marked(tags, token)).map(|_| key)),
                 // The tags of ours can be read: someone else's key.
                 Err(error) if is_access_denied(&error) => Ok(None),
                 Err(error) => Err(error),
@@ -424,6 +442,16 @@ mod tests {
         assert_eq!(found["enable_key_rotation"], false, "cut before it was rotated: the next plan sees it");
         assert_eq!(found["rotation_period_in_days"], Value::Null);
         assert_eq!(found["tags"], json!({ "Name": "x" }));
+    }
+
+    #[tokio::test]
+    async fn looks_again_for_a_key_that_kms_does_not_list_yet() {
+        let canned = Canned::new()
+            .ok("kms:ListKeys", json!({ "Keys": [] }))
+            .ok("kms:ListKeys", json!({ "Keys": [{ "KeyId": ID }] }))
+            .ok("kms:ListResourceTags", json!({ "Tags": [{ "TagKey": CREATION_TAG, "TagValue": "token-1" }] }))
+            .merged(answering());
+        assert!(find_created(&canned, Kind, planned()).await.is_some());
     }
 
     #[tokio::test]
