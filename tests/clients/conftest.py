@@ -114,7 +114,7 @@ def applied(program, operator_environment, tmp_path_factory):
 
 def make_what_the_example_names(environment):
     client(environment, "sns").create_topic(Name="cloudwatch-alarms")
-    client(environment, "logs").create_log_group(logGroupName="cloudtrail")
+    client(environment, "logs").create_log_group(logGroupName="/aws/cloudtrail/management-events")
 
 
 def run(program, environment, *arguments):

@@ -48,7 +48,10 @@ fn clients() -> Result<(), String> {
     if !python.exists() {
         command("python3", &["-m", "venv", &text(&environment)?])?;
     }
-    command(&text(&python)?, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "tests/clients/requirements.txt"])?;
+    command(
+        &text(&python)?,
+        &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "tests/clients/requirements.txt"],
+    )?;
     cargo(&["build", "--package", "keywright"])?;
     let program = text(&target().join("debug/keywright"))?;
     command(&text(&python)?, &["-m", "pytest", "-q", "tests/clients", "--keywright", &program])
@@ -94,7 +97,8 @@ fn command(program: &str, arguments: &[&str]) -> Result<(), String> {
 
 fn status(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.current_dir(workspace()).status().map_err(|error| format!("cannot run `{program}`: {error}"))?;
+    let status =
+        command.current_dir(workspace()).status().map_err(|error| format!("cannot run `{program}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{program}` ended with {status}")) }
 }
 

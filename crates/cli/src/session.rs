@@ -28,7 +28,7 @@ impl Session {
     ///
     /// # Errors
     /// All that is wrong with the inputs, or what keeps AWS from being reached.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         configuration: &Configuration,
         connection: &Connection,
         options: keywright_engine::Options,
@@ -43,7 +43,7 @@ impl Session {
         } else {
             (real(home, connection), None)
         };
-        let provider = AwsProvider::connect(options_for_aws).map_err(|error| {
+        let provider = AwsProvider::connect(options_for_aws).await.map_err(|error| {
             Diagnostics::from(Diagnostic::error("connection", "AWS cannot be reached").because(failure::chain(&error)))
         })?;
         let engine = Engine::new(Arc::new(provider), store, options);

@@ -4,8 +4,9 @@ use keywright_model::{Address, Index, ModuleName, ResourceKind};
 use serde::{Deserialize, Deserializer};
 
 /// A resource instance, or one that was replaced and is still to go (Terraform calls it deposed).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, Deserialize)]
 pub(crate) struct InstanceKey {
+    #[serde(deserialize_with = "deserialize")]
     pub(crate) address: Address,
     pub(crate) deposed: Option<String>,
 }

@@ -6,10 +6,11 @@ use keywright_model::{Address, ModuleName};
 use keywright_module::Desired;
 use serde_json::{Map, Value};
 
+use crate::address::InstanceKey;
 use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
 use crate::error::EngineError;
 use crate::facts::Facts;
-use crate::plan::{Basis, Mode, Move, Plan, Scope, find_moves, plan, scope};
+use crate::plan::{Basis, Mode, Move, Plan, Scope, find_moves, find_reinstated, plan, scope};
 use crate::provider::{Actor, Provider};
 use crate::refresh::{refresh, take_in};
 use crate::saved::SavedPlan;
@@ -61,6 +62,11 @@ impl Planned {
         &self.plan
     }
 
+    /// Whether applying it would change neither AWS nor the state.
+    pub fn is_no_op(&self) -> bool {
+        self.plan.is_no_op() && !self.dirty
+    }
+
     /// What an earlier run had created and not written down, and is in the state now.
     pub fn recovered(&self) -> &[Address] {
         &self.recovered
@@ -86,7 +92,12 @@ impl Engine {
     /// When the state cannot be had, AWS cannot be read, or the plan could not be carried out.
     pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
-        let opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        let reinstated: Vec<InstanceKey> = match mode {
+            Mode::Normal => desired.iter().flat_map(|module| find_reinstated(&opened.state, module)).collect(),
+            Mode::Destroy => Vec::new(),
+        };
+        reinstated.iter().for_each(|key| opened.state.reinstate(key));
         let facts = self.refresh(&opened.state, &scopes).await?;
         let mut state = opened.state.clone();
         let drift = take_in(&mut state, &facts);
@@ -96,7 +107,7 @@ impl Engine {
         };
         let moves = find_moves(&state, &wanted);
         let facts = carry_over(facts, &moves, &mut state);
-        let basis = Basis { state: &state, facts: &facts, drift, moves, rescue: self.options.rescue };
+        let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated, rescue: self.options.rescue };
         let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
@@ -107,9 +118,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::plan`], and when the state or AWS is not what the plan was made from.
     pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, EngineError> {
-        let opened = self.open("apply").await?;
+        let mut opened = self.open("apply").await?;
         saved.check_state(&opened.state)?;
         let mut plan = saved.plan();
+        plan.reinstated.iter().for_each(|key| opened.state.reinstate(key));
         let facts = self.refresh(&opened.state, &plan.scopes).await?;
         let mut state = opened.state.clone();
         plan.drift = take_in(&mut state, &facts);
@@ -217,8 +229,7 @@ struct Opened {
 
 impl Opened {
     fn into_planned(self, plan: Plan, facts: Facts, state: State) -> Planned {
-        let gone = facts.observed.values().any(Option::is_none);
-        let dirty = self.secrets || gone || !plan.moves.is_empty();
+        let dirty = self.secrets || !plan.drift.is_empty() || !plan.moves.is_empty() || !plan.reinstated.is_empty();
         let Self { lock, journal, stored, recovered, .. } = self;
         Planned { plan, facts, stored, state, dirty, recovered, journal, _lock: lock }
     }
@@ -237,7 +248,7 @@ fn scope_for(module: &Desired, mode: Mode) -> Scope {
 fn carry_over(mut facts: Facts, moves: &[Move], state: &mut State) -> Facts {
     for Move { from, to } in moves {
         state.rename(from, to);
-        let (from, to) = (crate::address::InstanceKey::current(from), crate::address::InstanceKey::current(to));
+        let (from, to) = (InstanceKey::current(from), InstanceKey::current(to));
         if let Some(observed) = facts.observed.remove(&from) {
             facts.observed.insert(to.clone(), observed);
         }

@@ -15,7 +15,7 @@ pub enum EngineError {
         /// What was being done.
         doing: String,
         /// What went wrong.
-        error: ProviderError,
+        error: Box<ProviderError>,
     },
     /// The credentials are of another account.
     #[error("the credentials are of account {found} (`{caller}`), and module `{module}` is for account {wanted}")]

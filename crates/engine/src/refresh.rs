@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use keywright_model::{Address, Arn, ResourceKind};
+use keywright_model::{AccountId, Address, Arn, ResourceKind};
+use keywright_policy::{Document, PolicyKind};
 use serde_json::{Value, json};
 
 use crate::address::InstanceKey;
@@ -14,7 +15,7 @@ use crate::facts::Facts;
 use crate::plan::{Drift, Scope, region_of};
 use crate::provider::{Actor, Attributes, CallerIdentity, Failure, Observed, Provider, ProviderError};
 use crate::schema::schema;
-use crate::state::State;
+use crate::state::{Held, State};
 
 /// Reads all that a plan follows from.
 pub(crate) async fn refresh(
@@ -28,8 +29,7 @@ pub(crate) async fn refresh(
     check_account(&caller, scopes)?;
     let reader = Reader { provider, state, scopes, caller };
     let actors = reader.actors().await?;
-    let observed = reader.observe(&actors, parallelism).await?;
-    let actors = actors.into_iter().map(|(key, chosen)| (key, chosen.actor)).collect();
+    let (observed, actors) = reader.observe(actors, parallelism).await?;
     let roles = reader.roles(&observed).await?;
     let pending = reader.pending().await?;
     Ok(Facts { caller: reader.caller, observed, roles, pending, actors })
@@ -91,6 +91,9 @@ struct Chosen {
     others: Vec<Actor>,
 }
 
+/// What each instance is, and who may reach each key.
+type Read = (BTreeMap<InstanceKey, Option<Observed>>, BTreeMap<InstanceKey, Actor>);
+
 struct Reader<'a> {
     provider: &'a dyn Provider,
     state: &'a State,
@@ -137,7 +140,12 @@ impl Reader<'_> {
             }
             match assumed.get(&role) {
                 Some(Err(reason)) => tried.push((role.to_string(), reason.clone())),
-                _ => return Ok(Chosen { actor: Actor::Role(role), others: vec![Actor::Caller] }),
+                _ => {
+                    let mut others = self.roles_of_module(scope);
+                    others.retain(|other| *other != Actor::Role(role.clone()));
+                    others.push(Actor::Caller);
+                    return Ok(Chosen { actor: Actor::Role(role), others });
+                }
             }
         }
         self.by_trial(key, attributes, tried).await
@@ -172,43 +180,59 @@ impl Reader<'_> {
         roles
     }
 
+    /// The module's roles that an account's principal may assume, the wanted admin role first.
     fn roles_of_module(&self, scope: &Scope) -> Vec<Actor> {
         let in_state = self.state.held_in(&scope.module).filter(|held| held.kind() == ResourceKind::IamRole);
-        let held: Vec<Arn> = in_state
-            .filter_map(|held| Arn::parse(held.instance.attributes.as_ref()?.get("arn")?.as_str()?).ok())
-            .collect();
-        scope.admin_role.iter().filter(|role| held.contains(role)).cloned().map(Actor::Role).collect()
+        let mut roles: Vec<Arn> =
+            in_state.filter_map(|held| administrative(held.instance.attributes.as_ref()?)).collect();
+        roles.sort_by_key(|role| Some(role) != scope.admin_role.as_ref());
+        roles.into_iter().map(Actor::Role).collect()
     }
 
-    async fn observe(
+    /// Reads everything, and finds out who may.
+    async fn observe(&self, actors: BTreeMap<InstanceKey, Chosen>, parallelism: usize) -> Result<Read, EngineError> {
+        let (state, actors) = (self.state, &actors);
+        let held = self.scopes.iter().flat_map(|scope| state.held_in(&scope.module));
+        let reads: Vec<_> = held.map(|held| self.observe_one(held, actors)).collect();
+        let all: Vec<_> = stream::iter(reads).buffer_unordered(parallelism.max(1)).try_collect().await?;
+        let mut found: BTreeMap<_, _> = actors.iter().map(|(key, it)| (key.clone(), it.actor.clone())).collect();
+        let mut observed = BTreeMap::new();
+        for (key, was_observed, actor) in all {
+            if let Some(chosen) = found.get_mut(&key) {
+                // A run that was cut may have given a key back to IAM policies already, and be about to delete the role.
+                let is_delegated = was_observed.as_ref().is_some_and(|observed| is_delegated(&observed.attributes));
+                *chosen = if is_delegated { Actor::Caller } else { actor };
+            }
+            observed.insert(key, was_observed);
+        }
+        Ok((observed, found))
+    }
+
+    async fn observe_one(
         &self,
+        held: Held<'_>,
         actors: &BTreeMap<InstanceKey, Chosen>,
-        parallelism: usize,
-    ) -> Result<BTreeMap<InstanceKey, Option<Observed>>, EngineError> {
-        let held = self.scopes.iter().flat_map(|scope| self.state.held_in(&scope.module));
-        let reads = held.map(|held| async move {
-            let attributes = held.attributes();
-            let chosen = key_of(self.state, held.kind(), &attributes).and_then(|key| actors.get(&key));
-            let observed = self.read(held.kind(), &attributes, chosen).await;
-            observed
-                .map(|observed| (held.key.clone(), observed))
-                .map_err(|error| failed(format!("reading `{}`", held.key), error))
-        });
-        let reads: Vec<_> = reads.collect();
-        stream::iter(reads).buffer_unordered(parallelism.max(1)).try_collect().await
+    ) -> Result<(InstanceKey, Option<Observed>, Actor), EngineError> {
+        let attributes = held.attributes();
+        let chosen = key_of(self.state, held.kind(), &attributes).and_then(|key| actors.get(&key));
+        match self.read(held.kind(), &attributes, chosen).await {
+            Ok((observed, actor)) => Ok((held.key, observed, actor)),
+            Err(error) => Err(failed(format!("reading `{}`", held.key), error)),
+        }
     }
 
-    /// Reads as who was chosen. Where that is denied, once as another: the policy may have been changed outside.
+    /// Reads as who was chosen. Where that is denied, as the others: the policy may have been changed outside, or by a
+    /// run whose end was never written down.
     async fn read(
         &self,
         kind: ResourceKind,
         attributes: &Attributes,
         chosen: Option<&Chosen>,
-    ) -> Result<Option<Observed>, ProviderError> {
+    ) -> Result<(Option<Observed>, Actor), ProviderError> {
         let actor = chosen.map_or(&Actor::Caller, |chosen| &chosen.actor);
         let denied = match self.provider.read(actor, kind, attributes).await {
             Err(error) if is_denied(&error) => error,
-            answer => return answer,
+            answer => return answer.map(|observed| (observed, actor.clone())),
         };
         for other in chosen.into_iter().flat_map(|chosen| &chosen.others) {
             if let Actor::Role(role) = other
@@ -216,7 +240,10 @@ impl Reader<'_> {
             {
                 continue;
             }
-            return self.provider.read(other, kind, attributes).await;
+            match self.provider.read(other, kind, attributes).await {
+                Err(error) if is_denied(&error) => {}
+                answer => return answer.map(|observed| (observed, other.clone())),
+            }
         }
         Err(denied)
     }
@@ -261,7 +288,7 @@ impl Reader<'_> {
             let known = known.as_object().cloned().unwrap_or_default();
             let chosen = Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) };
             let read = self.read(ResourceKind::KmsReplicaKey, &known, Some(&chosen)).await;
-            let found = read.map_err(|error| failed(format!("looking for a replica in {region}"), error))?;
+            let (found, _) = read.map_err(|error| failed(format!("looking for a replica in {region}"), error))?;
             if let Some(found) = found {
                 let attributes = schema(ResourceKind::KmsReplicaKey).merge(&Attributes::new(), found.attributes);
                 pending.insert(address.clone(), Observed { attributes, standing: found.standing });
@@ -275,6 +302,14 @@ impl Reader<'_> {
         keys.find(|held| held.kind() == ResourceKind::KmsKey && held.key.deposed.is_none())
             .map(|held| held.attributes())
     }
+}
+
+/// The ARN of a role that not only services may assume.
+fn administrative(role: &Attributes) -> Option<Arn> {
+    let text = |name: &str| role.get(name).and_then(Value::as_str);
+    let trust = Document::parse(text("assume_role_policy")?, PolicyKind::Trust).ok()?;
+    let arn = Arn::parse(text("arn")?).ok()?;
+    (!authority::named_arns(&trust).is_empty()).then_some(arn)
 }
 
 /// A multi-Region key has the same ID in each Region.
@@ -295,10 +330,20 @@ fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), Engine
     }
 }
 
+/// Whether the policy that a key has now hands it to the account's IAM policies.
+fn is_delegated(key: &Attributes) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    let arn = text("arn").and_then(|arn| Arn::parse(arn).ok());
+    let account = arn.and_then(|arn| AccountId::parse(arn.account()).ok());
+    let place = account.zip(region_of(key)).map(|(account, region)| KeyPlace { account, region });
+    let policy = text("policy").and_then(authority::read);
+    place.zip(policy).is_some_and(|(place, policy)| authority::delegates(&policy, &place))
+}
+
 fn is_denied(error: &ProviderError) -> bool {
     matches!(error.failure, Failure::AccessDenied { .. })
 }
 
 fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
-    EngineError::Provider { doing: doing.into(), error }
+    EngineError::Provider { doing: doing.into(), error: Box::new(error) }
 }

@@ -27,6 +27,7 @@ pub struct SavedPlan {
     administrators: Vec<Administrator>,
     actors: Vec<SavedActor>,
     moves: Vec<Move>,
+    reinstated: Vec<crate::address::InstanceKey>,
     scopes: Vec<Scope>,
     caller_account: AccountId,
     caller: Arn,
@@ -64,6 +65,7 @@ impl SavedPlan {
             administrators: plan.administrators.clone(),
             actors: plan.actors.iter().map(saved_actor).collect(),
             moves: plan.moves.clone(),
+            reinstated: plan.reinstated.clone(),
             scopes: plan.scopes.clone(),
             caller_account: plan.caller.account.clone(),
             caller: plan.caller.arn.clone(),
@@ -116,6 +118,7 @@ impl SavedPlan {
             findings: Vec::new(),
             scopes: self.scopes.clone(),
             moves: self.moves.clone(),
+            reinstated: self.reinstated.clone(),
         }
     }
 

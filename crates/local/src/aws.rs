@@ -99,6 +99,11 @@ impl Aws {
         pipeline::handle(&self.0, request).await
     }
 
+    /// Answers a request whose body could not be taken.
+    pub(crate) fn refuse_body(&self, request: Request<Bytes>) -> Response<Bytes> {
+        pipeline::refuse_body(&self.0, &request)
+    }
+
     /// The latest calls, oldest first.
     pub fn calls(&self) -> Vec<CallRecord> {
         self.0.lock().calls.iter().cloned().collect()
@@ -222,3 +227,44 @@ fn changes(world: &mut World) -> Result<Vec<Change>, serde_json::Error> {
 }
 
 const MAX_CALLS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Service;
+    use crate::testing::{ACCOUNT, Client};
+
+    fn user(name: &str) -> Arn {
+        Arn::parse(&format!("arn:aws:iam::{ACCOUNT}:user/{name}")).expect("an ARN")
+    }
+
+    #[test]
+    fn a_failed_change_leaves_nothing_behind() {
+        let client = Client::root();
+        let failed = client.aws.change(|world, inner| {
+            iam::ensure_user(world, &user("ghost"), inner.clock.now(), &inner.ids)?;
+            Err::<(), _>(EnsureError::Refused { message: "changed my mind".into() })
+        });
+        assert!(failed.is_err());
+        client.query(Service::Iam, "GetUser", &[("UserName", "ghost")]).is_error("NoSuchEntity");
+    }
+
+    #[test]
+    fn calls_are_recorded_with_who_what_and_how_it_ended() {
+        let client = Client::operator();
+        client.query(Service::Iam, "GetUser", &[("UserName", "ghost")]).is_error("NoSuchEntity");
+        let nobody = client.new_user("nobody", None);
+        nobody.query(Service::Iam, "ListUsers", &[]).is_error("AccessDenied");
+        let told = |operation| {
+            let calls = client.aws.calls();
+            let call = calls.iter().find(|call| call.operation == operation).expect("recorded");
+            (call.principal.clone(), call.read_only, call.authorized, call.error_code)
+        };
+        assert_eq!(told("GetUser"), (user("operator").to_string(), true, true, Some("NoSuchEntity")));
+        assert_eq!(told("CreateUser"), (user("operator").to_string(), false, true, None));
+        assert_eq!(told("ListUsers"), (user("nobody").to_string(), true, false, Some("AccessDenied")));
+        let root_calls = client.root_of("AKIAUNKNOWN").query(Service::Iam, "ListUsers", &[]);
+        root_calls.is_error("InvalidClientTokenId");
+        assert_eq!(client.aws.calls().iter().filter(|call| call.operation == "ListUsers").count(), 1);
+    }
+}

@@ -12,6 +12,8 @@ pub(crate) struct Check {
     /// The account that the resource belongs to.
     pub(crate) resource_account: AccountId,
     pub(crate) grants: Vec<HeldGrant>,
+    /// The caller's ARN, as messages name them.
+    pub(crate) caller: String,
 }
 
 impl Check {
@@ -29,6 +31,7 @@ impl Check {
             resource_policy: OwnedResourcePolicy::None,
             resource_account: owner.unwrap_or_else(|| call.account.clone()),
             grants: Vec::new(),
+            caller: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
         }
     }
 

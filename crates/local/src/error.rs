@@ -71,7 +71,7 @@ impl AwsError {
         let request = &check.request;
         let message = format!(
             "User: {} is not authorized to perform: {} on resource: {} {}",
-            request.principal,
+            check.caller,
             request.action,
             request.resource,
             decision.reason.clause()

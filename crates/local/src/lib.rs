@@ -5,7 +5,7 @@
 //! (the operation's checks, put to the evaluator of `keywright-policy`), call, record, commit (`store`), encode.
 //! What exists is a `World` of tables; each service has its folder, each group of operations its file.
 //!
-//! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve`] for a port. To add an operation, implement
+//! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve()`] for a port. To add an operation, implement
 //! `operation::Operation` and name it in its service's `operations!`.
 //!
 //! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the

@@ -55,8 +55,7 @@ pub(crate) struct Entry {
 /// Decodes, authorizes, calls.
 pub(crate) type Run = fn(Value, Protocol, &CallContext, &mut World) -> Ran;
 
-/// What came of an operation, and what it was about.
-#[derive(Debug)]
+/// What came of an operation, and what it was about. It has no `Debug`: an output can hold secrets.
 pub(crate) struct Ran {
     pub(crate) outcome: Result<Value, AwsError>,
     /// The resources of its checks.

@@ -45,6 +45,22 @@ pub(crate) async fn handle(inner: &Inner, request: Request<Bytes>) -> Response<B
     Answer { protocol, service, operation: &operation, request_id: &request_id, now, outcome }.into_response()
 }
 
+/// Answers a request whose body is too large, or broke off.
+pub(crate) fn refuse_body(inner: &Inner, request: &Request<Bytes>) -> Response<Bytes> {
+    let request_id = inner.ids.uuid().to_string();
+    let envelope = Envelope::read(request);
+    let service = addressed_service(&envelope, Scope::of(request).as_ref()).unwrap_or(Service::Sts);
+    Answer {
+        protocol: envelope.protocol,
+        service,
+        operation: &envelope.operation,
+        request_id: &request_id,
+        now: inner.clock.now(),
+        outcome: Err(too_large()),
+    }
+    .into_response()
+}
+
 /// Decodes, authorizes and calls one operation. What it changed before an error is the caller's to take back.
 pub(crate) fn run<O: Operation>(parameters: Value, protocol: Protocol, call: &CallContext, world: &mut World) -> Ran {
     let mut ran = Ran { outcome: Err(AwsError::internal()), resources: Vec::new(), authorized: false };
@@ -155,7 +171,7 @@ fn authenticate_and_run(
 /// The operation that is asked for.
 fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Result<&'static Entry, AwsError> {
     if request.body().len() > MAX_BODY {
-        return Err(AwsError::new("RequestEntityTooLargeException", 413, "The request is too large."));
+        return Err(too_large());
     }
     if envelope.service.is_some_and(|named| named != service) || !speaks(service, envelope.protocol) {
         return Err(AwsError::unknown_operation(service, &envelope.operation));
@@ -169,6 +185,11 @@ fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Res
         .iter()
         .find(|entry| entry.name == envelope.operation)
         .ok_or_else(|| AwsError::unknown_operation(service, &envelope.operation))
+}
+
+fn too_large() -> AwsError {
+    AwsError::new("RequestEntityTooLargeException", 413, "The request is too large.")
+        .with_query_code("RequestEntityTooLarge")
 }
 
 fn speaks(service: Service, protocol: Protocol) -> bool {

@@ -19,6 +19,8 @@ pub struct CallRecord {
     pub region: String,
     /// The caller's ARN.
     pub principal: String,
+    /// The access key that signed it.
+    pub access_key_id: String,
     /// The resources that it was authorized against.
     pub resources: Vec<String>,
     /// Whether it passed authorization.
@@ -38,6 +40,7 @@ impl CallRecord {
             read_only: entry.read_only,
             region: call.region.to_string(),
             principal: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            access_key_id: call.caller.access_key_id.clone(),
             resources: ran.resources.clone(),
             authorized: ran.authorized,
             error_code: ran.outcome.as_ref().err().map(|error| error.code),

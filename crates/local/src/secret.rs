@@ -46,6 +46,22 @@ impl<'de> Deserialize<'de> for StoredSecret {
     }
 }
 
+/// A secret in an answer: it is written to whom it belongs, and `Debug` prints nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ShownSecret(String);
+
+impl From<&StoredSecret> for ShownSecret {
+    fn from(secret: &StoredSecret) -> Self {
+        Self(secret.expose_text().to_owned())
+    }
+}
+
+impl fmt::Debug for ShownSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShownSecret(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +69,7 @@ mod tests {
     #[test]
     fn debug_shows_nothing_and_storing_gives_it_back() {
         let secret = StoredSecret::new("hunter2");
-        assert!(!format!("{secret:?}").contains("hunter2"));
+        assert!(!format!("{secret:?} {:?}", ShownSecret::from(&secret)).contains("hunter2"));
         let stored = serde_json::to_string(&secret).expect("stored");
         assert_eq!(serde_json::from_str::<StoredSecret>(&stored).expect("loaded"), secret);
     }

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::io;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -59,9 +59,8 @@ async fn answer(aws: Aws, request: Request<Incoming>) -> Result<Response<Full<By
     let response = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => aws.handle(Request::from_parts(head, body.to_bytes())).await,
         Err(error) => {
-            let mut response = Response::new(Bytes::from(error.to_string()));
-            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-            response
+            tracing::debug!(%error, "a body was too large or broke off");
+            aws.refuse_body(Request::from_parts(head, Bytes::new()))
         }
     };
     Ok(response.map(Full::new))
@@ -82,7 +81,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::Empty;
+    use http::StatusCode;
     use hyper_util::rt::TokioIo;
     use tokio::sync::oneshot;
 
@@ -100,12 +99,18 @@ mod tests {
         let stream = TcpStream::connect(address).await.expect("connects");
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(connection);
-        let request = Request::get("/").header("host", "localhost").body(Empty::<Bytes>::new()).expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
-        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-        assert!(response.headers().contains_key("x-amzn-requestid"));
-        let body = response.into_body().collect().await.expect("a body").to_bytes();
-        assert!(String::from_utf8_lossy(&body).contains("<Code>MissingAction</Code>"));
+        for (size, status, code) in [
+            (0, StatusCode::BAD_REQUEST, "<Code>MissingAction</Code>"),
+            (MAX_BODY + 1, StatusCode::PAYLOAD_TOO_LARGE, "<Code>RequestEntityTooLarge</Code>"),
+        ] {
+            let body = Full::new(Bytes::from(vec![b'x'; size]));
+            let request = Request::get("/").header("host", "localhost").body(body).expect("a request");
+            let response = sender.send_request(request).await.expect("an answer");
+            assert_eq!(response.status(), status);
+            assert!(response.headers().contains_key("x-amzn-requestid"));
+            let body = response.into_body().collect().await.expect("a body").to_bytes();
+            assert!(String::from_utf8_lossy(&body).contains(code), "{body:?}");
+        }
 
         drop(sender);
         stop.send(()).expect("it still runs");

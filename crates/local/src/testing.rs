@@ -174,7 +174,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Request<Bytes> {
-        let region = if service == Service::Iam { global_region(&self.region) } else { self.region.clone() };
+        let region = self.region.clone();
         let uri = format!("https://{}.{region}.amazonaws.com{path}", service.signing_name());
         let mut request = Request::post(&uri);
         for (name, value) in headers {
@@ -259,10 +259,6 @@ impl Answered {
 
 fn unescape(text: &str) -> String {
     quick_xml::escape::unescape(text).expect("escaped well").into_owned()
-}
-
-fn global_region(region: &str) -> String {
-    region.parse::<keywright_model::Region>().expect("a region").partition().global_region().to_owned()
 }
 
 fn untagged(value: ciborium::Value) -> Value {

@@ -46,7 +46,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn carry_out(self) -> Result<End, Diagnostics> {
-        let session = Session::open(self.configuration, self.connection, options(self.planning))?;
+        let session = Session::open(self.configuration, self.connection, options(self.planning)).await?;
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
         show(planned.plan(), json, self.planning.show_policies);
@@ -62,7 +62,7 @@ impl Run<'_> {
 /// A saved plan was seen by who saved it: it is carried out without asking.
 async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
     let (configuration, saved) = saved::read(&arguments.configuration)?;
-    let session = Session::open(&configuration, &arguments.connection, options(arguments.planning))?;
+    let session = Session::open(&configuration, &arguments.connection, options(arguments.planning)).await?;
     let planned = session.engine.resume(saved).await.map_err(told)?;
     let report = apply(&session, planned, configuration.json).await?;
     session.close();
@@ -175,7 +175,7 @@ fn outputs(report: &Report) -> String {
         text.push_str(&if several { format!("\nOutputs of {module}:\n\n") } else { "\nOutputs:\n\n".to_owned() });
         let width = outputs.keys().map(String::len).max().unwrap_or(0);
         for (name, value) in outputs {
-            text.push_str(&format!("{name:width$} = {}\n", values::hcl(value, 0)));
+            text.push_str(&format!("{name:width$} = {}\n", values::output(name, value)));
         }
     }
     text

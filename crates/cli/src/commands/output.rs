@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use keywright_engine::StateStore;
 use keywright_model::{Diagnostic, Diagnostics};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::End;
 use crate::args::OutputArguments;
@@ -13,7 +13,7 @@ use crate::{session, ui};
 pub(super) fn run(arguments: &OutputArguments) -> Result<End, Diagnostics> {
     let (folder, name) = folder_and_name(&arguments.words);
     let store = StateStore::new(session::state_path(&folder, arguments.local)?);
-    let outputs = store.load().map_err(|error| error.diagnostic())?.outputs;
+    let outputs = flattened(&store.load().map_err(|error| error.diagnostic())?.outputs);
     match name {
         Some(name) => one(&outputs, &name, arguments),
         None if arguments.raw => Err(Diagnostic::error("raw-wants-one", "`--raw` prints one output")
@@ -33,14 +33,27 @@ fn folder_and_name(words: &[String]) -> (PathBuf, Option<String>) {
     }
 }
 
+/// The modules' outputs by name. The state keeps those of a module as one object under the module's name; where there
+/// are several modules, a name is `MODULE.OUTPUT`.
+fn flattened(stored: &Map<String, Value>) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (module, outputs) in stored {
+        for (name, value) in outputs.get("value").and_then(Value::as_object).into_iter().flatten() {
+            let name = if stored.len() > 1 { format!("{module}.{name}") } else { name.clone() };
+            all.insert(name, value.clone());
+        }
+    }
+    all
+}
+
 fn all(outputs: &Map<String, Value>, arguments: &OutputArguments) -> End {
     if arguments.json {
-        ui::data(&Value::Object(outputs.clone()));
+        ui::data(&outputs.iter().map(|(name, value)| (name.clone(), described(value))).collect::<Map<_, _>>().into());
         return End::Fine;
     }
     let width = outputs.keys().map(String::len).max().unwrap_or(0);
     for (name, output) in outputs {
-        ui::result(&format!("{name:width$} = {}", values::hcl(value(output), 0)));
+        ui::result(&format!("{name:width$} = {}", values::output(name, output)));
     }
     if outputs.is_empty() {
         ui::say("The state holds no outputs: nothing was applied yet.");
@@ -49,8 +62,8 @@ fn all(outputs: &Map<String, Value>, arguments: &OutputArguments) -> End {
 }
 
 fn one(outputs: &Map<String, Value>, name: &str, arguments: &OutputArguments) -> Result<End, Diagnostics> {
-    let output = outputs.get(name).ok_or_else(|| unknown(outputs, name))?;
-    match (arguments.json, arguments.raw, value(output)) {
+    let value = outputs.get(name).ok_or_else(|| unknown(outputs, name))?;
+    match (arguments.json, arguments.raw, value) {
         (true, _, value) => ui::data(value),
         (_, true, Value::String(text)) => ui::raw(text),
         (_, true, Value::Number(number)) => ui::raw(&number.to_string()),
@@ -65,8 +78,21 @@ fn one(outputs: &Map<String, Value>, name: &str, arguments: &OutputArguments) ->
     Ok(End::Fine)
 }
 
-fn value(output: &Value) -> &Value {
-    output.get("value").unwrap_or(&Value::Null)
+/// An output as `terraform output -json` gives it.
+fn described(value: &Value) -> Value {
+    json!({ "sensitive": false, "type": kind(value), "value": value })
+}
+
+fn kind(value: &Value) -> Value {
+    match value {
+        Value::Bool(_) => json!("bool"),
+        Value::Number(_) => json!("number"),
+        Value::Array(items) => json!(["tuple", items.iter().map(kind).collect::<Vec<_>>()]),
+        Value::Object(fields) => {
+            json!(["object", fields.iter().map(|(name, value)| (name.clone(), kind(value))).collect::<Map<_, _>>()])
+        }
+        Value::Null | Value::String(_) => json!("string"),
+    }
 }
 
 fn unknown(outputs: &Map<String, Value>, name: &str) -> Diagnostic {
@@ -79,6 +105,15 @@ fn unknown(outputs: &Map<String, Value>, name: &str) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outputs_are_named_by_their_module_only_where_there_are_several() {
+        let one = json!({"kms": {"value": {"a": 1}}});
+        let two = json!({"kms": {"value": {"a": 1}}, "other": {"value": {"a": 2}}});
+        let names = |stored: &Value| flattened(stored.as_object().unwrap()).keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&one), ["a"]);
+        assert_eq!(names(&two), ["kms.a", "other.a"]);
+    }
 
     #[test]
     fn a_word_is_a_folder_if_there_is_one_and_else_an_output() {

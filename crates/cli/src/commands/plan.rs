@@ -11,7 +11,7 @@ use crate::ui;
 /// Shows what would change, and saves it where asked to.
 pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
     let options = options(arguments.planning);
-    let session = Session::open(&arguments.configuration, &arguments.connection, options)?;
+    let session = Session::open(&arguments.configuration, &arguments.connection, options).await?;
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
     let planned = session.engine.plan(&session.desired, mode).await.map_err(told)?;
     let plan = planned.plan();

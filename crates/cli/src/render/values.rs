@@ -22,6 +22,14 @@ pub(crate) fn hcl(value: &Value, indent: usize) -> String {
     }
 }
 
+/// The value of an output. A policy's text is long and says little at a glance: only where to get it is told.
+pub(crate) fn output(name: &str, value: &Value) -> String {
+    if name.ends_with("_policy") && value.is_string() {
+        return format!("(policy document: `keywright output DIR {name} --raw` prints it)");
+    }
+    hcl(value, 0)
+}
+
 /// A text in quotes, with what would end or break it escaped.
 pub(crate) fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()

@@ -161,7 +161,7 @@ impl<'a> Execution<'a> {
     fn next_ready(&mut self) -> Option<usize> {
         let is_done = |at: &usize| self.progress.get(*at) == Some(&Progress::Done);
         let ready = self.steps.iter().enumerate().position(|(at, step)| {
-            self.progress.get(at) == Some(&Progress::Waiting) && step.after.iter().all(|at| is_done(at))
+            self.progress.get(at) == Some(&Progress::Waiting) && step.after.iter().all(is_done)
         })?;
         self.set(ready, Progress::InFlight);
         Some(ready)

@@ -1,12 +1,10 @@
 //! Takes up what a run that was cut has left in the journal.
 
-use serde_json::Value;
-
 use super::task::{creation, deposed_key};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
 use crate::provider::{Actor, Attributes, Provider, ProviderError};
-use crate::state::{Begun, Journal, State, StateStore};
+use crate::state::{Begun, Journal, State, StateStore, mark};
 
 /// Settles each creation whose answer was never read: what it made is put into the state, what it did not make is
 /// struck out. Gives the addresses of what was found.
@@ -20,9 +18,9 @@ pub(crate) async fn recover(
     let mut found = Vec::new();
     for begun in open {
         if let Some(attributes) = made(provider, store, &begun, state).await? {
-            let failed = |error| call_failed(&begun, error);
-            with_session(provider, &begun.actor()).await.map_err(failed)?;
-            provider.settle(&begun.actor(), begun.address.kind, &attributes).await.map_err(failed)?;
+            let actor = actor(provider, &begun).await;
+            let settled = provider.settle(&actor, begun.address.kind, &attributes).await;
+            settled.map_err(|error| call_failed(&begun, error))?;
             found.push(begun.address.clone());
         }
         journal.done(&begun.token)?;
@@ -39,12 +37,10 @@ async fn made(
     state: &mut State,
 ) -> Result<Option<Attributes>, EngineError> {
     let held = state.attributes(&begun.address);
-    let id = held.and_then(|held| held.get("id")).and_then(Value::as_str);
-    if let Some(held) = held.filter(|_| id != begun.replaces.as_deref()) {
+    if let Some(held) = held.filter(|held| mark(held) != begun.replaces) {
         return Ok(Some(held.clone()));
     }
-    with_session(provider, &begun.actor()).await.map_err(|error| call_failed(begun, error))?;
-    let found = provider.find_created(&begun.actor(), &creation(begun)).await;
+    let found = provider.find_created(&actor(provider, begun).await, &creation(begun)).await;
     let Some(attributes) = found.map_err(|error| call_failed(begun, error))? else { return Ok(None) };
     if begun.replaces.is_some() {
         state.depose(&begun.address, &deposed_key(&begun.token));
@@ -56,13 +52,17 @@ async fn made(
     Ok(state.attributes(&begun.address).cloned())
 }
 
-async fn with_session(provider: &dyn Provider, actor: &Actor) -> Result<(), ProviderError> {
-    match actor {
-        Actor::Caller => Ok(()),
-        Actor::Role(role) => provider.assume(role).await,
+/// Who made the call; the caller where that role cannot be assumed any more.
+async fn actor(provider: &dyn Provider, begun: &Begun) -> Actor {
+    match begun.actor() {
+        Actor::Role(role) if provider.assume(&role).await.is_ok() => Actor::Role(role),
+        _ => Actor::Caller,
     }
 }
 
 fn call_failed(begun: &Begun, error: ProviderError) -> EngineError {
-    EngineError::Provider { doing: format!("taking up the creation of `{}` of an earlier run", begun.address), error }
+    EngineError::Provider {
+        doing: format!("taking up the creation of `{}` of an earlier run", begun.address),
+        error: Box::new(error),
+    }
 }

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::report::Doing;
 use super::{Execution, look_up};
+use crate::authority::{self, KeyPlace};
 use crate::error::call_failed;
 use crate::plan::{Action, KeyPolicyChange, ResourceChange, Work, normalised_json, work_out};
 use crate::provider::{Actor, Attributes, Creation, CreationToken, Provider, ProviderError};
 use crate::refresh::is_key;
 use crate::schema::schema;
-use crate::state::Begun;
+use crate::state::{Begun, mark};
 
 /// What one step asks of AWS.
 #[derive(Debug, Clone)]
@@ -239,7 +240,7 @@ impl Execution<'_> {
             planned,
             interim_policy: change.recipe.interim_policy.clone(),
             dependencies: change.recipe.dependencies.clone(),
-            replaces: prior.and_then(|prior| prior.get("id")?.as_str().map(str::to_owned)),
+            replaces: prior.and_then(mark),
         };
         let tagged = schema(kind).attribute("tags").is_some();
         Ok(Task::Create { begun: Box::new(begun), tagged })
@@ -257,11 +258,22 @@ impl Execution<'_> {
         }
     }
 
+    /// Who acts on a key that is on its way out: as on any key of the state; else as its policy says.
     fn actor_for_rescue(&self, change: &ResourceChange) -> Actor {
         let key = change.key();
-        let chosen = self.run.plan.actors.iter().find(|it| it.key == key.address && it.deposed == key.deposed);
-        let is_held = change.action == Action::Rescue && self.run.state.instance(&change.address).is_some();
-        chosen.filter(|_| is_held).map_or(Actor::Caller, |it| it.actor.clone())
+        if change.action == Action::Rescue && self.run.state.instance(&change.address).is_some() {
+            return self.actor_on(&key);
+        }
+        let rescued = change.recipe.rescued.as_ref().and_then(|known| known.get("policy")).and_then(Value::as_str);
+        let scope = self.run.plan.scopes.iter().find(|scope| Some(&scope.module) == change.address.module.as_ref());
+        let (Some(policy), Some(scope), Some(region)) = (rescued.and_then(authority::read), scope, &change.region)
+        else {
+            return Actor::Caller;
+        };
+        let place = KeyPlace { account: scope.account.clone(), region: region.clone() };
+        let roles = self.run.plan.actors.iter().filter(|it| it.key.module == change.address.module);
+        let role = roles.map(|it| &it.actor).find(|actor| matches!(actor, Actor::Role(_))).cloned();
+        role.filter(|_| !authority::delegates(&policy, &place)).unwrap_or(Actor::Caller)
     }
 
     /// All attributes as they are to be; every argument must be known by now.

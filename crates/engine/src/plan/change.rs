@@ -43,6 +43,8 @@ pub struct Plan {
     pub(crate) scopes: Vec<Scope>,
     /// Resources that stand at another address from now on.
     pub moves: Vec<Move>,
+    /// Instances that were set aside and count again.
+    pub(crate) reinstated: Vec<InstanceKey>,
 }
 
 /// A resource that stands at another address from now on.

@@ -38,6 +38,7 @@ pub(crate) struct Basis<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) drift: Vec<Drift>,
     pub(crate) moves: Vec<Move>,
+    pub(crate) reinstated: Vec<InstanceKey>,
     /// Whether keys that are pending deletion are to be kept.
     pub(crate) rescue: bool,
 }
@@ -69,11 +70,13 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         scopes: desired.iter().map(scope).collect(),
         drift: Vec::new(),
         moves: Vec::new(),
+        reinstated: Vec::new(),
     };
     let mut errors = errors;
     policies::complete(&mut plan, &basis, desired, &mut errors);
     plan.drift = basis.drift;
     plan.moves = basis.moves;
+    plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
 }
 
@@ -107,6 +110,39 @@ pub(crate) fn find_moves(state: &State, wanted: &BTreeSet<Address>) -> Vec<Move>
         }
     }
     moves
+}
+
+/// Instances that were set aside and would do, where the one that counts would not: the inputs were changed back before
+/// the old one was gone.
+pub(crate) fn find_reinstated(state: &State, desired: &Desired) -> Vec<InstanceKey> {
+    let mut state = state.clone();
+    let mut reinstated = Vec::new();
+    for resource in Graph::new(desired).in_order(desired) {
+        if let Some(key) = better_one(&state, resource) {
+            state.reinstate(&key);
+            reinstated.push(key);
+        }
+    }
+    reinstated
+}
+
+fn better_one(state: &State, resource: &DesiredResource) -> Option<InstanceKey> {
+    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
+    let arguments = arguments_of(resource);
+    let kind = resource.address.kind;
+    let does = |there: &Attributes| {
+        let changed = work_out(kind, &arguments, Some(there), &lookup).changed(kind, there);
+        !changed.iter().any(|attribute| attribute.force_new)
+    };
+    if state.attributes(&resource.address).is_some_and(does) {
+        return None;
+    }
+    let mut aside = state.held().filter(|it| it.key.address == resource.address && it.key.deposed.is_some());
+    aside.find(|held| does(&held.attributes())).map(|held| held.key)
+}
+
+fn arguments_of(resource: &DesiredResource) -> Vec<(String, Template)> {
+    resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
 fn key_actors(facts: &Facts) -> Vec<KeyActor> {
@@ -185,8 +221,7 @@ impl Planner<'_> {
         prospects: &mut Prospects,
     ) -> ResourceChange {
         let address = &resource.address;
-        let arguments: Vec<(String, Template)> =
-            resource.arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let arguments = arguments_of(resource);
         let prior = self.basis.state.attributes(address);
         let pending = self.basis.facts.pending.get(address);
         let found = prior.or_else(|| pending.map(|pending| &pending.attributes));

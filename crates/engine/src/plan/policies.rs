@@ -17,8 +17,8 @@ pub(super) fn complete(plan: &mut Plan, basis: &Basis<'_>, desired: &[Desired], 
     for module in desired {
         if plan.mode == Mode::Normal {
             add_prerequisites(plan, basis, module, errors);
-            prove(plan, module, errors);
-            add_policies(plan, basis, module, errors);
+            let locked = prove(plan, module, errors);
+            add_policies(plan, basis, module, &locked, errors);
         }
         add_delegations(plan, basis, module);
     }
@@ -47,12 +47,14 @@ fn missing_role(prerequisite: &keywright_module::Prerequisite) -> Diagnostic {
         ))
 }
 
-/// Proves that somebody can put each final policy's successor, or refuses.
-fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) {
+/// Proves that somebody can put each final policy's successor, or refuses. Gives the keys that it refuses.
+fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) -> Vec<Address> {
+    let mut locked = Vec::new();
     for (address, place, document) in final_policies(module) {
         let holders = holders(&module.administration, document, &place, &plan.caller.arn);
         if holders.is_empty() {
             errors.push(locked_out(&address, &module.administration));
+            locked.push(address.clone());
         }
         let named = |(who, how)| Administrator { key: address.clone(), who, how };
         plan.administrators.extend(holders.into_iter().map(named));
@@ -60,6 +62,7 @@ fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) {
     if let Some(note) = assumption(module, &plan.caller.arn) {
         plan.findings.push(note);
     }
+    locked
 }
 
 fn final_policies(module: &Desired) -> Vec<(Address, KeyPlace, &Document)> {
@@ -149,12 +152,14 @@ fn locked_out(key: &Address, administration: &Administration) -> Diagnostic {
         .help("set `enable_kms_admin_role = true`, name `key_administrators`, or leave `kms_root_access = true`; a `Deny` must not cover all of them")
 }
 
-fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, errors: &mut Diagnostics) {
+fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, locked: &[Address], errors: &mut Diagnostics) {
     let candidates = Candidates::new(basis, module);
     let changes: Vec<ResourceChange> =
         plan.changes.iter().filter(|change| change.address.module.as_ref() == Some(&module.module)).cloned().collect();
     for change in changes.iter().filter(|change| change.makes()) {
-        let Some(wanted) = wanted_policy(change, &changes, basis, module) else { continue };
+        let Some(wanted) = wanted_policy(change, &changes, basis, module).filter(|it| !locked.contains(&it.key)) else {
+            continue;
+        };
         match candidates.route(&wanted) {
             Ok((actors, bridge)) => plan.key_policies.push(KeyPolicyChange {
                 key: wanted.key,

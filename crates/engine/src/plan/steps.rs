@@ -6,7 +6,6 @@
 use keywright_model::{Address, ResourceKind};
 
 use super::change::{Action, Plan, ResourceChange};
-use crate::provider::CREATION_TAG;
 
 /// A piece of work, and the pieces that must be done before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(crate) enum Work {
     MakeServiceLinkedRole(usize),
     /// A resource is created, changed or rescued.
     Make(usize),
-    /// The tag that marked a creation ([`CREATION_TAG`]) is taken off.
+    /// The tag that marked a creation is taken off.
     Settle(usize),
     /// A key that goes is left to IAM policies.
     Delegate(usize),
@@ -92,9 +91,8 @@ fn forgotten(change: &ResourceChange) -> bool {
     change.kind() == ResourceKind::KmsKeyPolicy && matches!(change.action, Action::Replace { .. })
 }
 
-/// Whether the kind carries tags, [`CREATION_TAG`] among them.
+/// Whether the kind carries tags, and so the one that marks a creation.
 fn can_be_tagged(kind: ResourceKind) -> bool {
-    debug_assert!(!CREATION_TAG.is_empty());
     crate::schema::schema(kind).attribute("tags").is_some()
 }
 
@@ -109,7 +107,9 @@ impl Orders<'_> {
             (Work::MakeServiceLinkedRole(_), Work::PutPolicy(_) | Work::PutBridge(_)) => true,
             (Work::Make(early), Work::Make(late)) => self.refers(late, early),
             (Work::Make(early), Work::Settle(late)) => early == late,
-            (Work::Make(_) | Work::Settle(_), Work::PutPolicy(_) | Work::PutBridge(_)) => true,
+            (Work::Make(_), Work::PutPolicy(_) | Work::PutBridge(_)) => true,
+            // Afterwards, who made the key may not touch its tags any more.
+            (Work::Settle(early), Work::PutPolicy(_) | Work::PutBridge(_)) => is_key(self.kind(early)),
             (Work::Make(early), Work::Delegate(late)) => self.replaces_first(early, late),
             (Work::Make(early), Work::Delete(late)) => self.is_made_before_deletion(early, late),
             (Work::Settle(_), Work::Delete(late)) => is_iam(self.kind(late)),

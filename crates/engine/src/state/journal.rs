@@ -31,7 +31,7 @@ pub(crate) struct Begun {
     pub(crate) planned: Attributes,
     pub(crate) interim_policy: Option<String>,
     pub(crate) dependencies: Vec<String>,
-    /// The ID of the instance that stood there before and is set aside, where one did.
+    /// What stood there before and is set aside, where something did ([`mark`]).
     pub(crate) replaces: Option<String>,
 }
 
@@ -39,6 +39,12 @@ impl Begun {
     pub(crate) fn actor(&self) -> Actor {
         self.role.clone().map_or(Actor::Caller, Actor::Role)
     }
+}
+
+/// What tells an instance from its successor. The ID does not: it is the same for a key's replicas in all Regions.
+pub(crate) fn mark(attributes: &Attributes) -> Option<String> {
+    let text = |name: &str| attributes.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    text("arn").or_else(|| text("id"))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -45,7 +45,7 @@ impl LockInfo {
 /// A lock on a state. It ends when it is dropped, and with the process in any case.
 #[derive(Debug)]
 pub(crate) struct StateLock {
-    _file: File,
+    file: File,
     info_path: PathBuf,
 }
 
@@ -64,7 +64,7 @@ impl StateLock {
         }
         let text = serde_json::to_string(&info).unwrap_or_default();
         std::fs::write(&info_path, text).map_err(|source| StateError::Write { path: info_path.clone(), source })?;
-        Ok(Self { _file: file, info_path })
+        Ok(Self { file, info_path })
     }
 }
 
@@ -72,6 +72,8 @@ impl Drop for StateLock {
     fn drop(&mut self) {
         // A stale note misleads nobody: the lock itself is the operating system's.
         let _ = std::fs::remove_file(&self.info_path);
+        // Closing the file is not enough: a process that is being started at this moment still holds a copy of it.
+        let _ = self.file.unlock();
     }
 }
 

@@ -10,7 +10,7 @@ use keywright_model::{Address, Index, ModuleName, ResourceKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(crate) use journal::{Begun, Journal};
+pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
 pub(crate) use lock::StateLock;
 pub use store::{StateError, StateStore};
@@ -193,6 +193,21 @@ impl State {
                 instance.deposed = Some(deposed.to_owned());
             }
         }
+    }
+
+    /// Lets an instance that was set aside count again, and sets the one aside that counted.
+    pub(crate) fn reinstate(&mut self, key: &InstanceKey) {
+        let current = InstanceKey::current(&key.address);
+        for resource in self.resources.iter_mut().filter(|resource| resource.is_for(&key.address)) {
+            for instance in &mut resource.instances {
+                if instance.is_at(key) {
+                    instance.deposed = None;
+                } else if instance.is_at(&current) {
+                    instance.deposed.clone_from(&key.deposed);
+                }
+            }
+        }
+        self.sort();
     }
 
     /// Moves an instance to another address of the same kind.

@@ -41,11 +41,6 @@ impl State {
         }
     }
 
-    /// Whether the principal that was written so, and had that unique id, still lives.
-    pub(crate) fn is_living(&self, written: &str, id: &str) -> bool {
-        self.principal_id(written).as_deref() == Some(id)
-    }
-
     fn arn_of_id(&self, id: &str) -> Option<&Arn> {
         if id.starts_with("AROA") {
             return self.roles.values().find(|role| role.id == id).map(|role| &role.arn);

@@ -4,7 +4,7 @@ use keywright_model::Tags;
 use serde::{Deserialize, Serialize};
 
 use super::attachments::boundary_arn;
-use super::error::{already_exists, invalid_value, limit_exceeded};
+use super::error::{already_exists, invalid_input, invalid_value, limit_exceeded};
 use super::holder::{Holder, find, find_mut, holder_check, iam_arn, key_of, required};
 use super::page::page;
 use super::rules::{
@@ -38,6 +38,7 @@ pub(super) struct CreateInput {
     assume_role_policy_document: String,
     description: Option<String>,
     max_session_duration: Option<u32>,
+    max_signin_session_duration: Option<u32>,
     permissions_boundary: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
@@ -55,6 +56,8 @@ pub(super) struct UpdateInput {
     role_name: String,
     description: Option<String>,
     max_session_duration: Option<u32>,
+    max_signin_session_duration: Option<u32>,
+    reset_max_signin_session_duration: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +112,7 @@ impl Operation for CreateRole {
 
     fn authorize(input: &CreateInput, call: &CallContext, _: &World) -> Result<Vec<Check>, AwsError> {
         check_name(Role::MEMBER, &input.role_name, LONGEST_NAME)?;
+        check_no_signin_duration(input.max_signin_session_duration.is_some())?;
         let arn = iam_arn(call, &format!("role{}{}", checked_path(input.path.as_ref())?, input.role_name))?;
         let check = Check::new(call, "iam:CreateRole", arn).request_tags(wire_tag_pairs(&input.tags));
         Ok(vec![match &input.permissions_boundary {
@@ -183,6 +187,8 @@ impl Operation for UpdateRole {
     type Output = Empty;
 
     fn authorize(input: &UpdateInput, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
+        let resets = input.reset_max_signin_session_duration.is_some();
+        check_no_signin_duration(resets || input.max_signin_session_duration.is_some())?;
         role_check(Self::NAME, &input.role_name, call, world)
     }
 
@@ -304,6 +310,14 @@ impl Operation for ListInstanceProfilesForRole {
     ) -> Result<InstanceProfilesShape, AwsError> {
         find::<Role>(&world.iam, call, &input.role_name)?;
         Ok(InstanceProfilesShape { instance_profiles: Vec::new(), is_truncated: false })
+    }
+}
+
+/// There is no console to sign in to.
+fn check_no_signin_duration(is_given: bool) -> Result<(), AwsError> {
+    match is_given {
+        true => Err(invalid_input("MaxSigninSessionDuration is not supported by the embedded AWS.")),
+        false => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rules::{Tag, tag_list};
 use super::state::{AccessKey, ManagedPolicy, PolicyVersion, Role, State, User};
+use crate::secret::ShownSecret;
 use crate::wire::Time;
 
 /// A user as answers show it.
@@ -82,7 +83,7 @@ pub(super) struct AccessKeyShape {
     user_name: String,
     access_key_id: String,
     status: &'static str,
-    secret_access_key: Option<String>,
+    secret_access_key: Option<ShownSecret>,
     create_date: Time,
 }
 
@@ -94,7 +95,7 @@ impl UserShape {
             user_name: user.name.clone(),
             user_id: user.id.clone(),
             arn: user.arn.to_string(),
-            create_date: user.created.into(),
+            create_date: Time::in_whole_seconds(user.created),
             permissions_boundary: None,
             tags: None,
         }
@@ -130,7 +131,7 @@ impl RoleShape {
             role_name: role.name.clone(),
             role_id: role.id.clone(),
             arn: role.arn.to_string(),
-            create_date: role.created.into(),
+            create_date: Time::in_whole_seconds(role.created),
             assume_role_policy_document: encoded(&role.trust.text(state)),
             description: role.description.clone(),
             max_session_duration: Some(role.max_session_seconds),
@@ -163,8 +164,8 @@ impl PolicyShape {
             permissions_boundary_usage_count: usage.boundaries,
             is_attachable: true,
             description: None,
-            create_date: policy.created.into(),
-            update_date: policy.updated.into(),
+            create_date: Time::in_whole_seconds(policy.created),
+            update_date: Time::in_whole_seconds(policy.updated),
             tags: None,
         }
     }
@@ -187,7 +188,7 @@ impl VersionShape {
             document: None,
             version_id: version_id(version.number),
             is_default_version: version.number == policy.default_version,
-            create_date: version.created.into(),
+            create_date: Time::in_whole_seconds(version.created),
         }
     }
 
@@ -203,12 +204,12 @@ impl AccessKeyShape {
             access_key_id: key.id.clone(),
             status: if key.active { "Active" } else { "Inactive" },
             secret_access_key: None,
-            create_date: key.created.into(),
+            create_date: Time::in_whole_seconds(key.created),
         }
     }
 
     pub(super) fn with_secret(key: &AccessKey, user_name: &str) -> Self {
-        Self { secret_access_key: Some(key.secret.expose_text().to_owned()), ..Self::brief(key, user_name) }
+        Self { secret_access_key: Some(ShownSecret::from(&key.secret)), ..Self::brief(key, user_name) }
     }
 }
 

@@ -207,7 +207,8 @@ fn names_paths_and_sizes_have_their_limits() {
     let document = allow("*");
     let trust = account_trust();
     let role = |name: &'static str| ("RoleName", name);
-    let cases: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("CreateRole", vec![("RoleName", &long_name), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
         ("CreateRole", vec![role("a b"), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
         ("CreateRole", vec![role(""), ("AssumeRolePolicyDocument", &trust)], "ValidationError"),
@@ -231,6 +232,7 @@ fn names_paths_and_sizes_have_their_limits() {
             vec![role("a"), ("AssumeRolePolicyDocument", &trust), ("PermissionsBoundary", "arn:aws:iam::aws:policy/X")],
             "NoSuchEntity",
         ),
+        ("UpdateRole", vec![role(ROLE), ("MaxSigninSessionDuration", "3600")], "InvalidInput"),
         ("CreateUser", vec![("UserName", USER)], "EntityAlreadyExists"),
         ("CreatePolicy", vec![("PolicyName", "subject-policy"), ("PolicyDocument", &document)], "EntityAlreadyExists"),
         ("CreatePolicy", vec![("PolicyName", "big"), ("PolicyDocument", &too_large)], "LimitExceeded"),
@@ -455,44 +457,49 @@ fn tags_merge_without_regard_to_case_and_reach_conditions() {
     iam(&user, "GetRole", &[("RoleName", ROLE)]).is_error("AccessDenied");
 }
 
+fn open_in(folder: &std::path::Path, clock: &crate::Clock) -> crate::Aws {
+    let options = crate::Options { data_dir: Some(folder.to_owned()), clock: clock.clone(), ids: crate::Ids::random() };
+    crate::Aws::open(options).expect("opens")
+}
+
 #[test]
-fn what_was_answered_survives_a_restart() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn what_was_answered_survives_a_crash() {
+    let (folder, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let clock = crate::Clock::manual(crate::testing::start());
-    let open = || {
-        let options = crate::Options {
-            data_dir: Some(folder.path().to_owned()),
-            clock: clock.clone(),
-            ids: crate::Ids::random(),
-        };
-        crate::Aws::open(options).expect("opens")
-    };
-    let aws = open();
-    let admin = Client::of(&aws, &clock, ACCOUNT, "test");
+    let admin = Client::of(&open_in(folder.path(), &clock), &clock, ACCOUNT, "test");
     make_role(&admin, "r").ok();
     let user = admin.new_user("u", Some(&statement("Allow", "sts:AssumeRole")));
     let session = user.assume(&arn("role/r"), "session");
-    let before = iam(&admin, "GetRole", &[("RoleName", "r")]).ok().element("RoleId");
-    // The process is gone: nothing is closed, but what was answered is on the disk.
-    let id = session.query(Service::Sts, "GetCallerIdentity", &[]).ok().element("UserId");
-    aws.close();
+    let role_id = iam(&admin, "GetRole", &[("RoleName", "r")]).ok().element("RoleId");
+    let user_id = session.query(Service::Sts, "GetCallerIdentity", &[]).ok().element("UserId");
+    // What is on the disk at this moment is what a crash would leave: nothing has been closed.
+    std::fs::copy(folder.path().join("aws.redb"), copy.path().join("aws.redb")).expect("copied");
 
-    let aws = open();
+    let aws = open_in(copy.path(), &clock);
     let again = |client: &Client| Client { aws: aws.clone(), ..client.clone() };
-    assert_eq!(iam(&again(&admin), "GetRole", &[("RoleName", "r")]).ok().element("RoleId"), before);
-    assert_eq!(again(&session).query(Service::Sts, "GetCallerIdentity", &[]).ok().element("UserId"), id);
-    again(&user).assume(&arn("role/r"), "s2");
-    let closed = iam(&admin, "ListRoles", &[]);
-    assert_eq!(closed.code(), "InternalFailure", "the first instance let go of the folder");
+    assert_eq!(iam(&again(&admin), "GetRole", &[("RoleName", "r")]).ok().element("RoleId"), role_id);
+    assert_eq!(again(&session).query(Service::Sts, "GetCallerIdentity", &[]).ok().element("UserId"), user_id);
+    again(&user).assume(&arn("role/r"), "another");
+}
+
+#[test]
+fn a_closed_aws_lets_go_of_its_folder_and_refuses_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = crate::Clock::manual(crate::testing::start());
+    let aws = open_in(folder.path(), &clock);
+    let admin = Client::of(&aws, &clock, ACCOUNT, "test");
+    make_role(&admin, "r").ok();
+    aws.close();
+    assert_eq!(iam(&admin, "ListRoles", &[]).code(), "InternalFailure");
+    let reopened = Client { aws: open_in(folder.path(), &clock), ..admin };
+    iam(&reopened, "GetRole", &[("RoleName", "r")]).ok();
 }
 
 #[test]
 fn two_writers_at_once_both_get_durable_answers() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = crate::Clock::manual(crate::testing::start());
-    let options =
-        crate::Options { data_dir: Some(folder.path().to_owned()), clock: clock.clone(), ids: crate::Ids::random() };
-    let aws = crate::Aws::open(options.clone()).expect("opens");
+    let aws = open_in(folder.path(), &clock);
     let admin = Client::of(&aws, &clock, ACCOUNT, "test");
     std::thread::scope(|scope| {
         for writer in 0..2 {
@@ -505,7 +512,6 @@ fn two_writers_at_once_both_get_durable_answers() {
         }
     });
     aws.close();
-    let aws = crate::Aws::open(options).expect("opens again");
-    let reopened = Client { aws, ..admin };
+    let reopened = Client { aws: open_in(folder.path(), &clock), ..admin };
     assert_eq!(iam(&reopened, "ListRoles", &[]).ok().elements("RoleName").len(), 40);
 }

@@ -113,12 +113,10 @@ fn scoped_region(scope: &Scope, service: Service, stamp: &str) -> Result<Region,
     }
     let wrong_region = || Refusal::Scope { reason: "Credential should be scoped to a valid region.".into() };
     let region = Region::parse(&scope.region).map_err(|_| wrong_region())?;
-    if service.is_global() && region.as_str() != region.partition().global_region() {
-        let reason = format!(
-            "Credential should be scoped to a valid region, not '{region}'. Use '{}'.",
-            region.partition().global_region()
-        );
-        return Err(Refusal::Scope { reason });
+    // A client that was given an endpoint signs for its own region, since it does not look the global one up; AWS's
+    // own endpoint would refuse that. Either way the call goes to the global region.
+    if service.is_global() {
+        return Region::parse(region.partition().global_region()).map_err(|_| wrong_region());
     }
     Ok(region)
 }

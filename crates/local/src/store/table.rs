@@ -74,8 +74,7 @@ impl<V: Record> Table<V> {
     }
 }
 
-/// A change to be made durable.
-#[derive(Debug)]
+/// A change to be made durable. It has no `Debug`: a record can hold secrets.
 pub(crate) struct Change {
     pub(crate) table: &'static str,
     pub(crate) key: String,

@@ -10,7 +10,7 @@ use crate::error::AwsError;
 use crate::iam;
 use crate::ids::Ids;
 use crate::policy::{HeldPolicy, StoredPolicy};
-use crate::secret::StoredSecret;
+use crate::secret::{ShownSecret, StoredSecret};
 use crate::sigv4::{Credentials, SessionToken};
 use crate::store::tables;
 use crate::wire::Time;
@@ -55,8 +55,8 @@ pub(crate) enum Holder {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CredentialsShape {
     access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
+    secret_access_key: ShownSecret,
+    session_token: ShownSecret,
     expiration: Time,
 }
 
@@ -82,9 +82,9 @@ impl State {
         let access_key_id = ids.unique_id("ASIA");
         let shape = CredentialsShape {
             access_key_id: access_key_id.clone(),
-            secret_access_key: session.secret.expose_text().to_owned(),
-            session_token: session.token.expose_text().to_owned(),
-            expiration: session.expires.into(),
+            secret_access_key: ShownSecret::from(&session.secret),
+            session_token: ShownSecret::from(&session.token),
+            expiration: Time::in_whole_seconds(session.expires),
         };
         self.sessions.insert(access_key_id, session);
         shape

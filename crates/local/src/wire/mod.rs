@@ -37,7 +37,6 @@ impl Protocol {
 }
 
 /// What a request says about itself before its signature is looked at.
-#[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) protocol: Protocol,
     /// The service that the request's form points at; the signature has the last word.
@@ -83,8 +82,7 @@ impl Envelope {
     }
 }
 
-/// An answer, ready to be written.
-#[derive(Debug)]
+/// An answer, ready to be written. It has no `Debug`: an output can hold secrets.
 pub(crate) struct Answer<'a> {
     pub(crate) protocol: Protocol,
     pub(crate) service: Service,

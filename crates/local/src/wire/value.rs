@@ -11,6 +11,13 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
+impl Time {
+    /// The moment without its fraction of a second, which IAM and STS do not show.
+    pub(crate) fn in_whole_seconds(time: Timestamp) -> Self {
+        Self(Timestamp::from_second(time.as_second()).unwrap_or(time))
+    }
+}
+
 impl From<Timestamp> for Time {
     fn from(timestamp: Timestamp) -> Self {
         Self(timestamp)

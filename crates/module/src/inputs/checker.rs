@@ -42,7 +42,8 @@ impl Checker {
                 for mismatch in &mismatches {
                     let diagnostic = mismatch_diagnostic(&format!("`{}`", info.name), mismatch)
                         .at(mismatch.found.span.clone(), mismatch_label(mismatch));
-                    let diagnostic = with_use(diagnostic, info.name, &mismatch.found.span, &code);
+                    let mut diagnostic = with_use(diagnostic, info.name, &mismatch.found.span, &code);
+                    diagnostic.help.get_or_insert_with(|| format!("{}: {}", info.kind(), info.description));
                     self.diagnostics.push(diagnostic);
                 }
                 self.failed.push(info.name.to_owned());

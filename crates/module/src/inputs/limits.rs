@@ -1,12 +1,12 @@
 //! AWS's limits on what is made of the inputs together: names, and sizes of policies.
 
 use keywright_model::Diagnostic;
-use keywright_policy::Document;
 
 use super::checker::Checker;
 use super::module::Inputs;
 use crate::compose::names::Names;
 use crate::policy;
+use crate::read::Given;
 
 /// Checks names and policies.
 pub(crate) fn check(inputs: &Inputs, checker: &mut Checker) {
@@ -17,16 +17,16 @@ pub(crate) fn check(inputs: &Inputs, checker: &mut Checker) {
 
 fn check_names(inputs: &Inputs, checker: &mut Checker) {
     let names = Names::new(inputs);
-    let roles = [
-        inputs.admin_role.as_ref().map(|_| names.admin_role()),
-        inputs.replication.as_ref().filter(|replication| replication.role.is_none()).map(|_| names.replication_role()),
+    let admin = inputs.admin_role.as_ref();
+    let makes_role = inputs.replication.as_ref().filter(|replication| replication.role.is_none());
+    let limited = [
+        admin.map(|_| (names.admin_role(), "an IAM role's name", 64)),
+        makes_role.map(|_| (names.replication_role(), "an IAM role's name", 64)),
+        admin.map(|_| (names.management_policy(), "an IAM policy's name", 128)),
+        Some((names.replica_decrypt_alarm(), "an alarm's name", 255)),
+        Some((names.key(), "a tag's value", 256)),
     ];
-    let limited = roles.into_iter().flatten().map(|name| (name, "an IAM role's name", 64)).chain([
-        (names.management_policy(), "an IAM policy's name", 128),
-        (names.replica_decrypt_alarm(), "an alarm's name", 255),
-        (names.key(), "a tag's value", 256),
-    ]);
-    for (name, what, most) in limited {
+    for (name, what, most) in limited.into_iter().flatten() {
         let length = name.chars().count();
         if length > most {
             too_long(checker, &name, what, length, most);
@@ -40,10 +40,13 @@ fn too_long(checker: &mut Checker, name: &str, what: &str, length: usize, most: 
     let span = checker.key_span("name_prefix");
     let over = length - most;
     let environment = checker.key_span("environment");
+    let secret =
+        ["name_prefix", "environment"].iter().any(|input| checker.given(input).is_some_and(Given::holds_secrets));
+    let name = if secret { "a name".to_owned() } else { format!("`{name}`") };
     checker.diagnostics.push(
         Diagnostic::error(
             "name-too-long",
-            format!("`{name}` is too long: {what} has up to {most} characters, this has {length}"),
+            format!("{name} is too long: {what} has up to {most} characters, this has {length}"),
         )
         .at(span, "part of the name")
         .at(environment, "part of the name")
@@ -80,7 +83,7 @@ fn check_key_policies(inputs: &Inputs, checker: &mut Checker) {
     for region in std::iter::once(&inputs.region).chain(replica) {
         let largest = policy::interim_policy(inputs, region).unwrap_or_else(|| policy::key_policy(inputs, region));
         let text = largest.to_json();
-        let wrong = [too_large(checker, &text), wrong_character(&largest, &text)];
+        let wrong = [too_large(checker, &text), wrong_character(checker, &text)];
         let wrong: Vec<Diagnostic> = wrong.into_iter().flatten().collect();
         if !wrong.is_empty() {
             checker.diagnostics.extend(wrong);
@@ -119,21 +122,16 @@ const LISTS: &[&str] = &[
     "key_statements",
 ];
 
-fn wrong_character(document: &Document, text: &str) -> Option<Diagnostic> {
+fn wrong_character(checker: &Checker, text: &str) -> Option<Diagnostic> {
     let allowed = |character: &char| matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
     let character = text.chars().find(|character| !allowed(character))?;
-    let statement = document.statements.iter().find(|statement| {
-        let alone = Document { statements: vec![(*statement).clone()], ..document.clone() };
-        alone.to_json().contains(character)
-    });
-    let name = statement.and_then(|statement| statement.sid.clone()).unwrap_or_default();
+    let holds = |value: &Given| value.to_json().to_string().contains(character);
+    let items = checker.given("key_statements").map(Given::items).unwrap_or_default();
+    let place = items.iter().find(|item| holds(item)).map(|item| item.span.clone());
     Some(
-        Diagnostic::error(
-            "policy-character",
-            format!("the key policy holds the character {character:?}, which KMS does not take"),
-        )
-        .because(format!("it stands in the statement `{name}`"))
-        .help("key policies take tab, line breaks and the characters U+0020 to U+00FF; change `key_statements`"),
+        Diagnostic::error("policy-character", "the key policy holds a character that KMS does not take")
+            .at(place.unwrap_or_else(|| checker.key_span("key_statements")), "in this statement")
+            .help("key policies take tab, line breaks and the characters U+0020 to U+00FF"),
     )
 }
 

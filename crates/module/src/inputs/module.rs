@@ -1,5 +1,5 @@
 use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
-use keywright_policy::Statement;
+use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
@@ -97,6 +97,41 @@ impl Inputs {
     /// The partition of the Region.
     pub fn partition(&self) -> Partition {
         self.region.partition()
+    }
+
+    /// The topics that alarms notify.
+    pub fn named_topics(&self) -> Vec<&TopicArn> {
+        self.topic.iter().chain(self.replication.iter().filter_map(|replication| replication.topic.as_ref())).collect()
+    }
+
+    /// Every user and role that the inputs name, in any account, each once.
+    pub fn named_principals(&self) -> Vec<Arn> {
+        let lists = [
+            &self.key_administrators,
+            &self.key_users,
+            &self.key_service_users,
+            &self.service_usage_principals,
+            &self.cross_account_principals,
+        ];
+        let trusted = self.admin_role.iter().flat_map(|role| &role.trusted);
+        let listed = lists.into_iter().flatten().chain(trusted).map(|principal| principal.arn().clone());
+        let replication = self.replication.iter().filter_map(|replication| replication.role.clone());
+        let grants =
+            self.grants.iter().flat_map(|grant| [Some(grant.grantee.clone()), grant.retiring_principal.clone()]);
+        let mut named: Vec<Arn> =
+            listed.chain(replication).chain(grants.flatten()).chain(self.statement_principals()).collect();
+        named.retain(|arn| ["user", "role"].iter().any(|kind| arn.resource_of_kind(kind).is_some()));
+        named.sort();
+        named.dedup();
+        named
+    }
+
+    fn statement_principals(&self) -> impl Iterator<Item = Arn> {
+        let principals = self.key_statements.iter().filter_map(|statement| statement.principal.as_ref());
+        principals.flat_map(Match::inner).filter_map(|pattern| match pattern {
+            PrincipalPattern::Aws(text) => Arn::parse(text).ok(),
+            _ => None,
+        })
     }
 }
 

@@ -185,18 +185,19 @@ fn replication_region_buckets(checker: &mut Checker, replica: Option<&Region>) -
     let Some(buckets) = checker.given(NAME).cloned() else { return false };
     let mut any = false;
     for (bucket, field) in buckets.fields() {
+        let bucket = if field.value.sensitive { String::new() } else { format!("`{bucket}`") };
         let enabled = is_enabled(&field.value);
         any |= enabled;
         let Some(value) = field.value.field("region") else { continue };
         let Some(region) = region_of(checker, NAME, value) else { continue };
         if replica.is_some_and(|replica| region != *replica) {
-            let why = format!("the bucket `{bucket}` is not in `replication_region`");
+            let why = format!("the bucket {bucket} is not in `replication_region`");
             checker.refuse("bucket-region", NAME, value, &why, "write the same Region in both places");
         }
         let versioning = field.value.field("versioning").is_some_and(|value| matches!(value.kind, Kind::Bool(false)));
         if enabled && versioning {
             let summary =
-                format!("`{NAME}`: the bucket `{bucket}` has versioning off; S3 replicates only to versioned buckets");
+                format!("`{NAME}`: the bucket {bucket} has versioning off; S3 replicates only to versioned buckets");
             let diagnostic =
                 Diagnostic::warning("bucket-versioning", summary).help("leave `versioning` out, or set it to true");
             checker.report(diagnostic, NAME, &field.value);
@@ -456,10 +457,21 @@ const MAX_ALIASES: usize = 50;
 fn admin_role(checker: &mut Checker, home: Home<'_>) -> Option<AdminRoleInputs> {
     let given = principals(checker, "admin_role_trusted_principals", home, Account::Any);
     if !checker.flag("enable_kms_admin_role") {
+        without_admin_role(checker);
         return None;
     }
     let trusted = if given.is_empty() { vec![account_root(home)?] } else { given };
     Some(AdminRoleInputs { trusted, require_mfa: checker.flag("admin_role_require_mfa") })
+}
+
+fn without_admin_role(checker: &mut Checker) {
+    for name in ["admin_role_trusted_principals", "admin_role_require_mfa"] {
+        if let Some(value) = checker.given(name).cloned() {
+            let diagnostic =
+                Diagnostic::note("no-admin-role", format!("`{name}` has no effect: there is no admin role"));
+            checker.report(diagnostic.help("set `enable_kms_admin_role = true`"), name, &value);
+        }
+    }
 }
 
 fn account_root(home: Home<'_>) -> Option<IamPrincipal> {

@@ -2,7 +2,7 @@
 //!
 //! They are checked as ours are: by the grammar of key policies, and by what a statement may open.
 
-use keywright_model::{AccountId, Diagnostic};
+use keywright_model::{AccountId, Diagnostic, Severity};
 use keywright_policy::{
     Condition, Document, Effect, KMS_ACTIONS, Match, PolicyKind, PrincipalPattern, Statement, Version,
 };
@@ -17,17 +17,40 @@ const NAME: &str = "key_statements";
 pub(crate) fn check(checker: &mut Checker, account: Option<&AccountId>) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::new();
     for given in checker.items(NAME) {
+        let errors_before = error_count(checker);
         let statement = statement(checker, &given);
         check_sid(checker, &given, &statement, &statements);
         check_actions(checker, &given);
         check_resources(checker, &given);
-        check_grammar(checker, &given, &statement);
+        check_not_empty(checker, &given);
+        if error_count(checker) == errors_before {
+            check_grammar(checker, &given, &statement);
+        }
         if let Some(account) = account {
             check_openness(checker, &given, &statement, account);
         }
         statements.push(statement);
     }
     statements
+}
+
+fn error_count(checker: &Checker) -> usize {
+    checker.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+}
+
+/// Without principals or actions KMS would take a statement that never applies.
+fn check_not_empty(checker: &mut Checker, given: &Given) {
+    let no_principals = given.field("principals").is_none_or(|principals| {
+        principals.items().iter().all(|entry| entry.field("identifiers").is_none_or(|names| names.items().is_empty()))
+    });
+    let no_actions = given.field("actions").is_none_or(|actions| actions.items().is_empty());
+    for (missing, what) in [(no_principals, "principals"), (no_actions, "actions")] {
+        if missing {
+            let summary = format!("`{NAME}`: this statement has no {what}");
+            let diagnostic = Diagnostic::error("invalid-statement", summary).help(format!("add {what}"));
+            checker.report(diagnostic, NAME, given);
+        }
+    }
 }
 
 fn statement(checker: &mut Checker, given: &Given) -> Statement {

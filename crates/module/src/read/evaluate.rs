@@ -5,6 +5,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/terraform/language/expressions>.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hcl_edit::Span as _;
@@ -28,6 +29,9 @@ pub(crate) trait World {
     /// # Errors
     /// When nothing of that name is known, or its own expression cannot be evaluated.
     fn resolve(&self, root: &str, steps: &[Step], span: &Span) -> Result<(Given, usize), Diagnostic>;
+
+    /// How many evaluations are under way inside each other: of nested expressions, and of names through names.
+    fn depth(&self) -> &Cell<usize>;
 }
 
 /// A step of a traversal whose target is known from the text alone.
@@ -57,6 +61,9 @@ struct Binding<'a> {
     outer: Option<&'a Binding<'a>>,
 }
 
+/// More than people write, and little enough for any stack.
+const MAX_DEPTH: usize = 200;
+
 type Outcome = Result<Given, Diagnostic>;
 
 impl<'a> Scope<'a> {
@@ -66,6 +73,19 @@ impl<'a> Scope<'a> {
 
     /// The value of an expression.
     pub(crate) fn evaluate(&self, expression: &Expression) -> Outcome {
+        let depth = self.world.depth();
+        if depth.get() >= MAX_DEPTH {
+            return Err(Diagnostic::error("invalid-expression", "expressions are nested too deeply")
+                .at(self.span(expression.span()), "")
+                .help("give parts of it a name in `locals`, and make names refer to each other in fewer steps"));
+        }
+        depth.set(depth.get() + 1);
+        let value = self.evaluate_inside(expression);
+        depth.set(depth.get() - 1);
+        value
+    }
+
+    fn evaluate_inside(&self, expression: &Expression) -> Outcome {
         let span = self.span(expression.span());
         let kind = match expression {
             Expression::Null(_) => Kind::Null,
@@ -181,7 +201,7 @@ impl<'a> Scope<'a> {
     fn call(&self, call: &FuncCall, span: &Span) -> Outcome {
         let name = call.name.name.value().as_str();
         match name {
-            _ if call.name.is_namespaced() => Err(unknown_function(&call.name.to_string_name(), span)),
+            _ if call.name.is_namespaced() => Err(unknown_function(&whole_name(&call.name), span)),
             "try" => self.try_each(call, span),
             "can" => {
                 let works = call.args.iter().all(|argument| self.evaluate(argument).is_ok());
@@ -482,15 +502,10 @@ impl Made {
     }
 }
 
-trait NamespacedName {
-    fn to_string_name(&self) -> String;
-}
-
-impl NamespacedName for hcl_edit::expr::FuncName {
-    fn to_string_name(&self) -> String {
-        let spaces = self.namespace.iter().map(|part| format!("{}::", part.value().as_str()));
-        spaces.chain([self.name.value().as_str().to_owned()]).collect()
-    }
+/// A function's name with its namespaces: `provider::aws::arn_parse`.
+fn whole_name(name: &hcl_edit::expr::FuncName) -> String {
+    let spaces = name.namespace.iter().map(|part| format!("{}::", part.value().as_str()));
+    spaces.chain([name.name.value().as_str().to_owned()]).collect()
 }
 
 /// What was computed from `operands`: sensitive if one of them is.
@@ -577,6 +592,12 @@ fn no_attribute(fields: &IndexMap<String, Field>, name: &str, span: &Span, secre
 
 fn index_of(value: &Given, index: &Given, span: &Span) -> Outcome {
     match (&value.kind, &index.kind) {
+        (Kind::Map(fields), _) if index.sensitive => {
+            let found = fields.get(&text_of(index)?).map(|field| field.value.clone());
+            found.ok_or_else(|| {
+                Diagnostic::error("invalid-expression", "there is no such attribute").at(span.clone(), "")
+            })
+        }
         (Kind::Map(_), _) => attribute_of(value, &text_of(index)?, span),
         (Kind::List(_), _) => item_of(value, whole_number(number_of(index)?), span),
         _ => Err(unexpected(value, "a list or a map before `[`")),

@@ -1,6 +1,6 @@
 //! A folder of configuration: its names, and what each means.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -21,6 +21,7 @@ struct Folder<'a> {
     references: References,
     locals: RefCell<IndexMap<String, Local>>,
     path: String,
+    depth: Cell<usize>,
 }
 
 /// How far the evaluation of a local value is.
@@ -55,7 +56,14 @@ pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Argu
     let references = References::read(&sources.refs, sources.refs_from.as_deref(), diagnostics);
     let values = values::gather(&configuration, sources, &files, diagnostics);
     let path = sources.folder.display().to_string();
-    let folder = Folder { configuration: &configuration, values, references, locals: RefCell::default(), path };
+    let folder = Folder {
+        configuration: &configuration,
+        values,
+        references,
+        locals: RefCell::default(),
+        path,
+        depth: Cell::new(0),
+    };
     folder.validate(diagnostics);
     let calls = ours(&configuration, sources, diagnostics);
     calls.into_iter().filter_map(|call| folder.arguments(call, diagnostics)).collect()
@@ -98,7 +106,7 @@ fn is_ours(call: &Call) -> bool {
 }
 
 fn source_of(call: &Call) -> Option<String> {
-    let value = call.section.attributes.get("source")?.code.evaluate(&super::references::Nothing).ok()?;
+    let value = call.section.attributes.get("source")?.code.evaluate(&super::references::Nothing::default()).ok()?;
     value.as_str().map(str::to_owned)
 }
 
@@ -221,10 +229,6 @@ impl Folder<'_> {
 
     fn evaluate_local(&self, name: &str, attribute: &Attribute) -> Result<Given, Diagnostic> {
         let set = |local| drop(self.locals.borrow_mut().insert(name.to_owned(), local));
-        if self.locals.borrow().values().filter(|local| matches!(local, Local::Started)).count() > MAX_LOCAL_DEPTH {
-            return Err(Diagnostic::error("invalid-expression", "local values refer to each other too deeply")
-                .at(attribute.key.clone(), ""));
-        }
         set(Local::Started);
         let value = attribute.code.evaluate(self);
         set(value.as_ref().map_or(Local::Failed, |value| Local::Known(Rc::new(value.clone()))));
@@ -245,7 +249,9 @@ impl Folder<'_> {
     }
 
     fn unresolved(&self, address: &str, span: &Span) -> Diagnostic {
-        let here = self.configuration.others.iter().any(|other| address.starts_with(&format!("{other}.")));
+        let begins =
+            |other: &String| address.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let here = self.configuration.others.iter().any(begins);
         let why = if here {
             "it stands in this folder, but keywright does not make it"
         } else {
@@ -273,6 +279,10 @@ impl World for Folder<'_> {
             }
             _ => self.foreign(root, steps, span),
         }
+    }
+
+    fn depth(&self) -> &Cell<usize> {
+        &self.depth
     }
 }
 
@@ -330,6 +340,3 @@ pub(crate) fn document(root: &Given, diagnostics: &mut Diagnostics) -> Option<Ar
 fn start_of(span: &Span) -> Span {
     Span { file: span.file.clone(), range: 0..0 }
 }
-
-/// Far more than people write, and little enough for any stack.
-const MAX_LOCAL_DEPTH: usize = 48;

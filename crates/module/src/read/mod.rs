@@ -12,6 +12,7 @@ mod types;
 mod values;
 mod yaml;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -22,7 +23,7 @@ pub(crate) use types::{Attribute, Type};
 pub(crate) use values::{mismatch_diagnostic, mismatch_label};
 
 /// Where inputs come from.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The folder: Terraform configuration, or `keywright.yaml`, `.yml` or `.json`.
     pub folder: PathBuf,
@@ -41,7 +42,7 @@ pub struct Sources {
 }
 
 /// A value for a variable, or a file of them, from the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Assignment {
     /// `--var NAME=VALUE`.
     Variable {
@@ -52,6 +53,31 @@ pub enum Assignment {
     },
     /// `--var-file FILE`.
     File(PathBuf),
+}
+
+/// Shows where inputs come from, and no value: some are secrets.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        f.debug_struct("Sources")
+            .field("folder", &self.folder)
+            .field("assignments", &self.assignments)
+            .field("environment", &names(&self.environment))
+            .field("refs", &names(&self.refs))
+            .field("refs_from", &self.refs_from)
+            .field("module", &self.module)
+            .field("inputs_file", &self.inputs_file)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { name, .. } => f.debug_tuple("Variable").field(name).finish(),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 /// The arguments of one module, before they are checked.

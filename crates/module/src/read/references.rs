@@ -1,5 +1,6 @@
 //! Values of what the folder refers to and is not ours: from `--ref`, or from a Terraform state.
 
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -80,7 +81,7 @@ fn given_reference(address: &str, value: &str) -> Result<(Vec<Step>, Given), Dia
     let steps = address_steps(address)?;
     let structured = value.trim_start().starts_with(['[', '{', '"']);
     let value = if structured {
-        Scope::new(&Nothing, &file).evaluate(&parse_expression(&file)?)?
+        Scope::new(&Nothing::default(), &file).evaluate(&parse_expression(&file)?)?
     } else {
         Given::string(value, whole(&file))
     };
@@ -101,7 +102,10 @@ fn address_steps(address: &str) -> Result<Vec<Step>, Diagnostic> {
 }
 
 /// A world in which nothing is known, for values that must be written out.
-pub(crate) struct Nothing;
+#[derive(Default)]
+pub(crate) struct Nothing {
+    depth: Cell<usize>,
+}
 
 impl World for Nothing {
     fn resolve(&self, root: &str, _: &[Step], span: &Span) -> Result<(Given, usize), Diagnostic> {
@@ -109,18 +113,27 @@ impl World for Nothing {
             .at(span.clone(), "")
             .help("the value must be written out here; a text stands in double quotes"))
     }
+
+    fn depth(&self) -> &Cell<usize> {
+        &self.depth
+    }
 }
 
 /// A world that notes what is asked for.
 #[derive(Default)]
 struct Recorder {
-    steps: std::cell::RefCell<Vec<Step>>,
+    steps: RefCell<Vec<Step>>,
+    depth: Cell<usize>,
 }
 
 impl World for Recorder {
     fn resolve(&self, root: &str, steps: &[Step], span: &Span) -> Result<(Given, usize), Diagnostic> {
         *self.steps.borrow_mut() = [&[Step::Name(root.to_owned())], steps].concat();
         Ok((Given::new(Kind::Null, span.clone()), steps.len()))
+    }
+
+    fn depth(&self) -> &Cell<usize> {
+        &self.depth
     }
 }
 

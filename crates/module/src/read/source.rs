@@ -35,7 +35,10 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&name, &error))?;
     let mut files = Vec::new();
     for entry in entries {
-        files.push(entry.map_err(|error| unreadable(&name, &error))?.path());
+        let path = entry.map_err(|error| unreadable(&name, &error))?.path();
+        if !path.is_dir() {
+            files.push(path);
+        }
     }
     files.sort();
     Ok(files)

@@ -20,6 +20,8 @@ use crate::nearest::nearest;
 pub(crate) struct Assigned<'a> {
     configuration: &'a Configuration,
     values: IndexMap<String, Given>,
+    /// Variables with a value that could not be read, which was said.
+    failed: Vec<String>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -31,7 +33,7 @@ pub(crate) fn gather(
     files: &[PathBuf],
     diagnostics: &mut Diagnostics,
 ) -> IndexMap<String, Given> {
-    let mut assigned = Assigned { configuration, values: IndexMap::new(), diagnostics };
+    let mut assigned = Assigned { configuration, values: IndexMap::new(), failed: Vec::new(), diagnostics };
     assigned.take_environment(&sources.environment);
     for path in automatic_files(files) {
         assigned.take_file(path);
@@ -42,9 +44,9 @@ pub(crate) fn gather(
             Assignment::Variable { name, value } => assigned.take_argument(name, value),
         }
     }
-    let mut values = assigned.values;
+    let Assigned { mut values, failed, .. } = assigned;
     let mut complete = IndexMap::new();
-    for (name, variable) in &configuration.variables {
+    for (name, variable) in configuration.variables.iter().filter(|(name, _)| !failed.contains(name)) {
         match variable.value(name, values.shift_remove(name)) {
             Ok(value) => drop(complete.insert(name.clone(), value)),
             Err(wrong) => diagnostics.extend(wrong),
@@ -97,12 +99,14 @@ impl Assigned<'_> {
         let value = if literal {
             Ok(Given::string(file.text.as_str(), whole(file)))
         } else {
-            parse_expression(file).and_then(|expression| Scope::new(&Nothing, file).evaluate(&expression))
+            parse_expression(file).and_then(|expression| Scope::new(&Nothing::default(), file).evaluate(&expression))
         };
         match value {
             Ok(value) => drop(self.values.insert(name.to_owned(), value)),
-            Err(_) if variable.sensitive => self.diagnostics.push(unreadable_secret(name, variable)),
-            Err(diagnostic) => self.diagnostics.push(diagnostic),
+            Err(diagnostic) => {
+                self.failed.push(name.to_owned());
+                self.diagnostics.push(if variable.sensitive { unreadable_secret(name, variable) } else { diagnostic });
+            }
         }
     }
 
@@ -150,7 +154,7 @@ fn read_definitions(path: &Path) -> Result<(Definitions, Diagnostics), Diagnosti
     let (mut definitions, mut wrong) = (Vec::new(), Diagnostics::new());
     for attribute in body.attributes() {
         let span = hcl_edit::Span::span(&attribute.key).unwrap_or_default();
-        match Scope::new(&Nothing, &file).evaluate(&attribute.value) {
+        match Scope::new(&Nothing::default(), &file).evaluate(&attribute.value) {
             Ok(value) => definitions.push((attribute.key.value().as_str().to_owned(), Span::new(&file, span), value)),
             Err(diagnostic) => wrong.push(diagnostic),
         }
@@ -169,11 +173,14 @@ fn read_definitions(path: &Path) -> Result<(Definitions, Diagnostics), Diagnosti
 impl Variable {
     fn value(&self, name: &str, assigned: Option<Given>) -> Result<Given, Diagnostics> {
         let assigned = assigned.filter(|value| self.nullable || !value.is_null());
-        let value = match (assigned, &self.default) {
+        let mut value = match (assigned, &self.default) {
             (Some(value), _) => value,
-            (None, Some(default)) => default.code.evaluate(&Nothing)?,
+            (None, Some(default)) => default.code.evaluate(&Nothing::default())?,
             (None, None) => return Err(missing(name, self).into()),
         };
+        if self.sensitive {
+            value.hide(&self.span);
+        }
         let mut value = self.kind.convert(value, false).map_err(|mismatches| {
             let mut diagnostics = Diagnostics::new();
             diagnostics.extend(mismatches.iter().map(|mismatch| self.mismatch(name, mismatch)));
@@ -189,8 +196,8 @@ impl Variable {
     }
 
     fn mismatch(&self, name: &str, mismatch: &Mismatch) -> Diagnostic {
-        let place = if self.sensitive { &self.span } else { &mismatch.found.span };
-        mismatch_diagnostic(&format!("variable `{name}`"), mismatch).at(place.clone(), mismatch_label(mismatch))
+        let place = mismatch.found.span.clone();
+        mismatch_diagnostic(&format!("variable `{name}`"), mismatch).at(place, mismatch_label(mismatch))
     }
 }
 
@@ -207,6 +214,9 @@ fn unreadable_secret(name: &str, variable: &Variable) -> Diagnostic {
 
 /// What does not fit, in words; `what` is the variable or the input.
 pub(crate) fn mismatch_diagnostic(what: &str, mismatch: &Mismatch) -> Diagnostic {
+    if mismatch.found.sensitive {
+        return Diagnostic::error("wrong-type", format!("{what}: this sensitive value does not fit the type"));
+    }
     let path = mismatch.path.trim_start_matches('.');
     let place = if path.is_empty() { what.to_owned() } else { format!("{what}, at `{path}`") };
     match &mismatch.reason {

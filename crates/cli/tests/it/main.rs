@@ -1,0 +1,9 @@
+//! The program as people run it, against the embedded AWS.
+//!
+//! One test binary: the AWS SDK is slow to link.
+
+mod cut;
+mod documents;
+mod folder;
+mod sdk;
+mod switches;

@@ -1,0 +1,140 @@
+//! The state's file, its lock, and what is refused.
+
+use keywright_engine::{Mode, StateStore};
+use serde_json::{Value, json};
+
+use crate::Setup;
+use crate::wish::Wish;
+
+fn foreign() -> Value {
+    json!({
+        "version": 4, "terraform_version": "1.9.0", "serial": 41, "lineage": "11111111-2222-3333-4444-555555555555",
+        "outputs": {"theirs": {"value": "x", "type": "string"}},
+        "resources": [
+            {"mode": "data", "type": "aws_caller_identity", "name": "current", "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]", "instances": [{"schema_version": 0, "attributes": {"id": "1"}, "sensitive_attributes": []}]},
+            {"module": "module.a.module.b", "mode": "managed", "type": "aws_kms_key", "name": "k", "provider": "p", "instances": [{"schema_version": 0, "attributes": {"id": "theirs"}, "novel": [1.5, null]}]},
+            {"mode": "managed", "type": "aws_s3_bucket", "name": "b", "provider": "p", "each": "list", "instances": [{"index_key": 0, "schema_version": 0, "attributes_flat": {"id": "b"}, "private": "bnVsbA=="}]},
+        ],
+        "check_results": null, "novel": {"z": 1, "a": 2},
+    })
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_kept_as_it_is() {
+    let setup = Setup::new();
+    std::fs::write(setup.path(), foreign().to_string()).expect("written");
+    setup.apply(&Wish::default()).await;
+    setup.destroy(&Wish::default()).await;
+    let mut after: Value =
+        serde_json::from_str(&std::fs::read_to_string(setup.path()).expect("a state")).expect("JSON");
+    assert!(after["serial"].as_u64() > Some(41));
+    assert_eq!(after["lineage"], foreign()["lineage"]);
+    after["serial"] = json!(41);
+    let sorted = |state: &Value| {
+        let mut resources = state["resources"].as_array().expect("resources").clone();
+        resources.sort_by_key(|resource| resource["type"].as_str().unwrap_or_default().to_owned());
+        resources
+    };
+    assert_eq!(sorted(&after), sorted(&foreign()));
+    for field in ["outputs", "check_results", "novel", "terraform_version"] {
+        assert_eq!(after[field], foreign()[field], "{field}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_reads_as_terraform_writes_it() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    let state: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&state["version"], &state["terraform_version"]), (&json!(4), &json!("1.11.4")));
+    let resources = state["resources"].as_array().expect("resources");
+    let order: Vec<_> = resources.iter().map(|it| (it["type"].as_str(), it["name"].as_str())).collect();
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert_eq!(order, sorted);
+    let named = |name: &str| resources.iter().find(|it| it["name"] == name).expect(name);
+    let grant = &named("s3_replication_grant")["instances"][0];
+    assert_eq!(grant["index_key"], json!(0));
+    assert_eq!(grant["attributes"]["grant_token"], json!(null));
+    assert_eq!(
+        grant["dependencies"],
+        json!([
+            "module.kms.aws_iam_role.kms_admin_role",
+            "module.kms.aws_iam_role.s3_replication_role",
+            "module.kms.aws_kms_key.general_encryption_key",
+            "module.kms.aws_kms_replica_key.replica_key"
+        ])
+    );
+    assert_eq!(named("kms_decrypt_alarm")["instances"][0]["schema_version"], json!(1));
+    assert_eq!(named("alias")["instances"][0]["index_key"], json!("alias/app"));
+    assert_eq!(state["outputs"]["kms"]["type"][1]["kms_key_arn"], json!("string"));
+    assert!(!text.contains("SECRET-TOKEN") && !text.contains("keywright:creation-token"));
+}
+
+#[tokio::test]
+async fn each_change_is_a_serial_and_the_first_of_a_run_makes_a_backup() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let before = std::fs::read(setup.path()).expect("a state");
+    let serial = setup.state().serial;
+    let lineage = setup.state().lineage;
+    let report = setup.apply(&Wish { threshold: 7, ..Wish::default() }).await;
+    assert_eq!(report.serial, serial + 1);
+    assert_eq!(setup.state().lineage, lineage);
+    assert_eq!(std::fs::read(setup.folder.path().join("terraform.tfstate.backup")).expect("a backup"), before);
+}
+
+#[tokio::test]
+async fn a_grant_token_of_another_tool_is_dropped() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    std::fs::write(setup.path(), text.replace("\"grant_token\": null", "\"grant_token\": \"hush\"")).expect("written");
+    setup.apply(&Wish::default()).await;
+    assert!(!std::fs::read_to_string(setup.path()).expect("a state").contains("hush"));
+}
+
+#[tokio::test]
+async fn a_locked_state_names_who_has_it_and_since_when() {
+    let setup = Setup::new();
+    let held = setup.plan(&Wish::default().desired()).await.expect("a plan");
+    let info = setup.folder.path().join(".terraform.tfstate.lock.info");
+    let info: Value = serde_json::from_str(&std::fs::read_to_string(&info).expect("a note")).expect("JSON");
+    assert_eq!((&info["Who"], &info["Operation"]), (&json!("tester@here"), &json!("plan")));
+    let error = setup.plan(&Wish::default().desired()).await.expect_err("it is locked");
+    let told = error.to_string();
+    assert!(told.contains("tester@here since 2") && told.contains("terraform.tfstate"), "{told}");
+    assert_eq!(error.diagnostics().iter().map(|it| it.code).collect::<Vec<_>>(), ["state-locked"]);
+    drop(held);
+    assert!(setup.plan(&Wish::default().desired()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
+    for (text, code) in [
+        ("", "state-corrupt"),
+        ("{\"version\": 4,", "state-corrupt"),
+        ("[]", "state-corrupt"),
+        ("{\"version\": 4, \"serial\": \"x\"}", "state-corrupt"),
+        ("{\"version\": 5}", "state-newer"),
+        ("{\"version\": 3}", "state-older"),
+        ("\u{0}", "state-corrupt"),
+    ] {
+        let setup = Setup::new();
+        std::fs::write(setup.path(), text).expect("written");
+        let error = setup.try_run(&Wish::default().desired(), Mode::Normal).await.expect_err(text);
+        let codes: Vec<_> = error.diagnostics().iter().map(|it| it.code).collect();
+        assert_eq!(codes, [code], "{text}");
+        assert!(error.to_string().contains("terraform.tfstate"), "{error}");
+        assert_eq!(std::fs::read_to_string(setup.path()).expect("a state"), text);
+        assert_eq!(setup.aws.log(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_state_that_is_not_there_is_empty() {
+    let state = StateStore::new("/nowhere/terraform.tfstate").load().expect("an empty state");
+    assert!(state.is_empty());
+    assert_eq!(state.serial, 0);
+}
