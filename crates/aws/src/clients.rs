@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
@@ -72,7 +74,7 @@ impl Clients {
 pub(crate) async fn configuration(options: &Options) -> SdkConfig {
     let configuration = match &options.credentials {
         Some(credentials) => own_configuration(credentials),
-        None => usual_configuration(options.profile.as_deref()).await,
+        None => usual_configuration(options).await,
     };
     let mut builder = configuration.into_builder().region(aws_region(&options.home)).timeout_config(timeouts());
     if let Some(url) = &options.endpoint_url {
@@ -87,12 +89,15 @@ pub(crate) async fn configuration(options: &Options) -> SdkConfig {
 }
 
 /// The credential chain, files and environment variables that every AWS tool uses.
-async fn usual_configuration(profile: Option<&str>) -> SdkConfig {
+async fn usual_configuration(options: &Options) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard());
-    match profile {
-        Some(profile) => loader.profile_name(profile).load().await,
-        None => loader.load().await,
-    }
+    let Some(profile) = &options.profile else {
+        return loader.load().await;
+    };
+    // Who names a profile means it, also where the environment holds a key: as the AWS CLI has it.
+    let region = ProviderConfig::default().with_region(Some(aws_region(&options.home)));
+    let credentials = ProfileFileCredentialsProvider::builder().configure(&region).profile_name(profile).build();
+    loader.profile_name(profile).credentials_provider(credentials).load().await
 }
 
 /// Without a look at files or the environment: what is given is all there is.
