@@ -7,3 +7,4 @@ mod documents;
 mod folder;
 mod sdk;
 mod switches;
+mod trouble;
