@@ -14,6 +14,8 @@ pub(crate) struct Check {
     pub(crate) grants: Vec<HeldGrant>,
     /// The caller's ARN, as messages name them.
     pub(crate) caller: String,
+    /// The whole message of a refusal, where it must not tell why; else it says which policy refuses.
+    pub(crate) refusal: Option<String>,
 }
 
 impl Check {
@@ -32,7 +34,13 @@ impl Check {
             resource_account: owner.unwrap_or_else(|| call.account.clone()),
             grants: Vec::new(),
             caller: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            refusal: None,
         }
+    }
+
+    /// A refusal says this and nothing else.
+    pub(crate) fn refused_with(self, message: impl Into<String>) -> Self {
+        Self { refusal: Some(message.into()), ..self }
     }
 
     /// The resource has this policy.

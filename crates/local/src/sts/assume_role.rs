@@ -1,7 +1,5 @@
-use std::sync::Arc;
-
 use keywright_model::Arn;
-use keywright_policy::{Document, PolicyKind, Principal, Version};
+use keywright_policy::{PolicyKind, Principal};
 use serde::{Deserialize, Serialize};
 
 use super::error::{access_denied, not_supported, packed_policy_too_large, validation};
@@ -83,7 +81,7 @@ impl Operation for AssumeRole {
         // A role that does not exist is not told from one that does not trust the caller.
         let trust = match world.iam.role_by_arn(&arn) {
             Some(role) => role.trust.as_mandatory(&world.iam),
-            None => OwnedResourcePolicy::Mandatory(Arc::new(trusts_nobody())),
+            None => OwnedResourcePolicy::admits_nobody(),
         };
         let mut check = Check::new(call, "sts:AssumeRole", arn).resource_policy(trust);
         check = check.with("sts:RoleSessionName", input.role_session_name.as_str());
@@ -167,10 +165,6 @@ pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<
 
 fn check_mfa(input: &Input) -> Result<(), AwsError> {
     check_mfa_code(input.serial_number.as_ref(), input.token_code.as_ref())
-}
-
-fn trusts_nobody() -> Document {
-    Document { version: Version::V2012, id: None, statements: Vec::new() }
 }
 
 fn role_arn(written: &str) -> Result<Arn, AwsError> {

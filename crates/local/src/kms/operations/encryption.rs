@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::blob::Blob;
-use super::super::checks::{check_grant_tokens, on_key, on_target, with_context};
+use super::super::checks::{check_grant_tokens, on_found, on_key, with_context};
 use super::super::ciphertext::{Ciphertext, Freshness, seal};
 use super::super::context::EncryptionContext;
 use super::super::error::KmsError;
@@ -108,8 +108,7 @@ impl Operation for Decrypt {
         refuse_recipient(input.recipient.as_ref())?;
         check_algorithm(input.encryption_algorithm.as_deref())?;
         check_grant_tokens(&input.grant_tokens, &world.kms)?;
-        let target = input.source()?.target("kms:Decrypt", call, &world.kms)?;
-        let check = on_target("kms:Decrypt", &target, call, world).with("kms:EncryptionAlgorithm", ALGORITHM);
+        let check = input.source()?.check("kms:Decrypt", call, world)?.with("kms:EncryptionAlgorithm", ALGORITHM);
         Ok(vec![with_context(check, &input.encryption_context)])
     }
 
@@ -186,18 +185,16 @@ impl Operation for ReEncrypt {
         check_algorithm(input.source_encryption_algorithm.as_deref())?;
         check_algorithm(input.destination_encryption_algorithm.as_deref())?;
         check_grant_tokens(&input.grant_tokens, &world.kms)?;
-        let from = input.source()?.target(RE_ENCRYPT_FROM, call, &world.kms)?;
-        let to = world.kms.target(&input.destination_key_id, Forms::KeyOrAlias, call, RE_ENCRYPT_TO)?;
-        let same = from.key.arn == to.key.arn;
-        let check = |action, target, context| {
-            let check = on_target(action, target, call, world)
-                .with("kms:ReEncryptOnSameKey", same.to_string())
-                .with("kms:EncryptionAlgorithm", ALGORITHM);
-            with_context(check, context)
+        let from = input.source()?.check(RE_ENCRYPT_FROM, call, world)?;
+        let to = on_key("ReEncryptTo", &input.destination_key_id, Forms::KeyOrAlias, call, world)?;
+        let same = from.request.resource == to.request.resource;
+        let described = |check: Check, context| {
+            let check = check.with("kms:ReEncryptOnSameKey", same.to_string());
+            with_context(check.with("kms:EncryptionAlgorithm", ALGORITHM), context)
         };
         Ok(vec![
-            check(RE_ENCRYPT_FROM, &from, &input.source_encryption_context),
-            check(RE_ENCRYPT_TO, &to, &input.destination_encryption_context),
+            described(from, &input.source_encryption_context),
+            described(to, &input.destination_encryption_context),
         ])
     }
 
@@ -428,8 +425,20 @@ impl<'a> Source<'a> {
                     region: call.region.clone(),
                     key: ciphertext.key.clone(),
                 };
-                state.at(&place).ok_or_else(|| KmsError::AccessDenied { message: UNKNOWN_KEY.to_owned() })
+                match state.at(&place) {
+                    Some(target) => Ok(target),
+                    None => Err(KmsError::Hidden { arn: Box::new(place.arn()?), message: UNKNOWN_KEY.to_owned() }),
+                }
             }
+        }
+    }
+
+    /// The check of the key; where only the ciphertext names it, a refusal does not tell whether it exists.
+    fn check(&self, action: &str, call: &CallContext, world: &World) -> Result<Check, AwsError> {
+        let check = on_found(action, self.target(action, call, &world.kms), call, world)?;
+        match self {
+            Self::Ciphertext(ciphertext) if ciphertext.account != call.account => Ok(check.refused_with(UNKNOWN_KEY)),
+            _ => Ok(check),
         }
     }
 
@@ -544,7 +553,6 @@ pub(super) fn end_dry_run(dry_run: bool) -> Result<(), KmsError> {
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 const RE_ENCRYPT_FROM: &str = "kms:ReEncryptFrom";
-const RE_ENCRYPT_TO: &str = "kms:ReEncryptTo";
 const MAX_PLAINTEXT: usize = 4096;
 const MAX_CIPHERTEXT: usize = 6144;
 const MAX_RANDOM: usize = 1024;

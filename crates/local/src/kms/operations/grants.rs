@@ -6,7 +6,7 @@ use super::super::error::KmsError;
 use super::super::grant::{Constraints, Grant, GrantOperation, Party, Terms};
 use super::super::key::Need;
 use super::super::page::{GRANTS, Page, page};
-use super::super::state::{Forms, Place, State};
+use super::super::state::{Forms, Place, State, hidden};
 use super::encryption::end_dry_run;
 use super::inputs::checked_value;
 use super::place;
@@ -299,7 +299,16 @@ impl RetireGrantInput {
                 let grant = world.kms.grant_of_token(token)?;
                 if grant.region == call.region { Ok(grant) } else { Err(KmsError::InvalidGrantToken) }
             }
-            (None, Some(key_id), Some(grant_id)) => grant_on(key_id, grant_id, "kms:RetireGrant", call, world),
+            (None, Some(key_id), Some(grant_id)) => {
+                let target = world.kms.target(key_id, Forms::Key, call, "kms:RetireGrant")?;
+                match grant_on(key_id, grant_id, "kms:RetireGrant", call, world) {
+                    // Nothing has been authorized yet: of a key of another account not even this is told.
+                    Err(KmsError::NotFound { .. }) if target.key.account != call.account => {
+                        Err(hidden(&target.key.arn, call, "kms:RetireGrant"))
+                    }
+                    found => found,
+                }
+            }
             _ => Err(KmsError::validation("Specify either a grant token, or both a key ID and a grant ID.")),
         }
     }
