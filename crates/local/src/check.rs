@@ -14,6 +14,8 @@ pub(crate) struct Check {
     pub(crate) grants: Vec<HeldGrant>,
     /// The caller's ARN, as messages name them.
     pub(crate) caller: String,
+    /// The whole message of a refusal, where it must not tell why; else it says which policy refuses.
+    pub(crate) refusal: Option<String>,
 }
 
 impl Check {
@@ -32,7 +34,13 @@ impl Check {
             resource_account: owner.unwrap_or_else(|| call.account.clone()),
             grants: Vec::new(),
             caller: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            refusal: None,
         }
+    }
+
+    /// A refusal says this and nothing else.
+    pub(crate) fn refused_with(self, message: impl Into<String>) -> Self {
+        Self { refusal: Some(message.into()), ..self }
     }
 
     /// The resource has this policy.
@@ -64,8 +72,9 @@ impl Check {
     /// `aws:RequestTag/…` and `aws:TagKeys` for the tags that the request carries.
     pub(crate) fn request_tags<'a>(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut keys = Vec::new();
+        // Tags whose keys differ in case only share a condition key, which then has the values of all of them.
         for (key, value) in tags {
-            self.request.context.set(format!("aws:RequestTag/{key}"), value);
+            self.request.context.add(format!("aws:RequestTag/{key}"), value);
             keys.push(key.to_owned());
         }
         if keys.is_empty() { self } else { self.with_many("aws:TagKeys", keys) }
@@ -74,7 +83,7 @@ impl Check {
     /// `aws:ResourceTag/…` for the tags that the resource carries.
     pub(crate) fn resource_tags<'a>(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         for (key, value) in tags {
-            self.request.context.set(format!("aws:ResourceTag/{key}"), value);
+            self.request.context.add(format!("aws:ResourceTag/{key}"), value);
         }
         self
     }

@@ -69,13 +69,15 @@ impl AwsError {
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
     pub(crate) fn access_denied(service: Service, check: &Check, decision: &Decision) -> Self {
         let request = &check.request;
-        let message = format!(
-            "User: {} is not authorized to perform: {} on resource: {} {}",
-            check.caller,
-            request.action,
-            request.resource,
-            decision.reason.clause()
-        );
+        let message = check.refusal.clone().unwrap_or_else(|| {
+            format!(
+                "User: {} is not authorized to perform: {} on resource: {} {}",
+                check.caller,
+                request.action,
+                request.resource,
+                decision.reason.clause()
+            )
+        });
         match service {
             Service::Kms | Service::Logs => Self::new("AccessDeniedException", 400, message),
             Service::CloudWatch => Self::new("AccessDeniedException", 403, message).with_query_code("AccessDenied"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keywright_model::AccountId;
 use keywright_policy::{
-    ContextConstraint, Document, Grant, Grantee, Match, PolicyError, PolicyKind, PrincipalPattern, Statement,
+    ContextConstraint, Document, Grant, Grantee, Match, PolicyError, PolicyKind, PrincipalPattern, Statement, Version,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -118,6 +118,13 @@ pub(crate) enum OwnedResourcePolicy {
     Optional(Arc<Document>),
     /// It cannot be read.
     Unreadable,
+}
+
+impl OwnedResourcePolicy {
+    /// The policy of what does not exist, where that is not told from what admits nobody.
+    pub(crate) fn admits_nobody() -> Self {
+        Self::Mandatory(Arc::new(Document { version: Version::V2012, id: None, statements: Vec::new() }))
+    }
 }
 
 /// A policy that has a say about a caller.

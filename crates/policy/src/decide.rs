@@ -9,7 +9,7 @@ use keywright_model::AccountId;
 use crate::actions;
 use crate::document::{Document, Effect, Match, Statement};
 use crate::grant::Grant;
-use crate::operator::Operator;
+use crate::operator::{Comparison, Operator};
 use crate::principal::{self, Naming};
 use crate::reason::{Cause, Decision, Reason, Source};
 use crate::request::{Principal, Request};
@@ -334,7 +334,33 @@ fn cause(source: Source, policy: Option<&str>, at: usize, statement: &Statement)
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>.
 fn names_by_condition(statement: &Statement) -> bool {
     let everyone = matches!(&statement.principal, Some(Match::Is(names)) if names.iter().any(principal::is_everyone));
-    let picks = |operator: &str| Operator::parse(operator).is_some_and(|it| !it.negated && !it.if_exists);
+    // That the caller has an ARN picks nobody.
+    let picks = |operator: &str| {
+        Operator::parse(operator).is_some_and(|it| !it.negated && !it.if_exists && it.comparison != Comparison::Null)
+    };
     everyone
         && statement.conditions.iter().any(|it| it.key.eq_ignore_ascii_case("aws:PrincipalArn") && picks(&it.operator))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::PolicyKind;
+
+    #[test]
+    fn only_a_condition_on_which_arn_it_is_names_the_caller() {
+        for (condition, expected) in [
+            (r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/a"}}"#, true),
+            (r#"{"StringLike":{"AWS:PrincipalARN":"arn:aws:iam::111122223333:role/*"}}"#, true),
+            (r#"{"Null":{"aws:PrincipalArn":"false"}}"#, false),
+            (r#"{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/a"}}"#, false),
+            (r#"{"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#, false),
+        ] {
+            let text = format!(
+                r#"{{"Statement":{{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{condition}}}}}"#
+            );
+            let document = Document::parse(&text, PolicyKind::Key).expect("a policy");
+            assert_eq!(document.statements.iter().any(names_by_condition), expected, "{condition}");
+        }
+    }
 }

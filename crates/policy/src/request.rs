@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt;
 
 use keywright_model::{AccountId, Arn, Partition};
@@ -83,7 +84,12 @@ impl fmt::Display for Principal {
 /// Keys are compared without regard to case. A key that was not set is absent; one that was set has one value or
 /// many, or none at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context(Vec<(String, Vec<String>)>);
+pub struct Context {
+    entries: Vec<(String, Vec<String>)>,
+    /// Where the entries behind the first [`FEW`] stand, by their keys in lower case: callers choose how many pairs an
+    /// encryption context has, and must not choose how long a search takes.
+    index: HashMap<String, usize>,
+}
 
 impl Context {
     /// An empty context.
@@ -101,7 +107,7 @@ impl Context {
         let (key, values) = (key.into(), values.into_iter().map(Into::into).collect());
         match self.entry(&key) {
             Some(known) => *known = values,
-            None => self.0.push((key, values)),
+            None => self.push(key, values),
         }
     }
 
@@ -110,18 +116,22 @@ impl Context {
         let key = key.into();
         match self.entry(&key) {
             Some(known) => known.push(value.into()),
-            None => self.0.push((key, vec![value.into()])),
+            None => self.push(key, vec![value.into()]),
         }
     }
 
     /// Makes the key absent.
     pub fn remove(&mut self, key: &str) {
-        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(key));
+        if let Some(at) = self.position(key) {
+            self.entries.remove(at);
+            let behind = self.entries.iter().enumerate().skip(FEW);
+            self.index = behind.map(|(at, (known, _))| (known.to_ascii_lowercase(), at)).collect();
+        }
     }
 
     /// The values of the key; none if it is absent.
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, values)| values.as_slice())
+        self.entries.get(self.position(key)?).map(|(_, values)| values.as_slice())
     }
 
     /// The value of a key that has exactly one.
@@ -134,11 +144,27 @@ impl Context {
 
     /// The keys and their values, in the order in which they were first set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
+        self.entries.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
     }
 
     fn entry(&mut self, key: &str) -> Option<&mut Vec<String>> {
-        self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, values)| values)
+        let at = self.position(key)?;
+        self.entries.get_mut(at).map(|(_, values)| values)
+    }
+
+    fn push(&mut self, key: String, values: Vec<String>) {
+        if self.entries.len() >= FEW {
+            self.index.insert(key.to_ascii_lowercase(), self.entries.len());
+        }
+        self.entries.push((key, values));
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        let first = self.entries.iter().take(FEW).position(|(known, _)| known.eq_ignore_ascii_case(key));
+        match (first, self.index.is_empty()) {
+            (None, false) => self.index.get(&key.to_ascii_lowercase()).copied(),
+            (first, _) => first,
+        }
     }
 }
 
@@ -296,6 +322,7 @@ fn last_part(arn: &Arn) -> &str {
 }
 
 const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:";
+const FEW: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -307,6 +334,24 @@ mod tests {
 
     fn key() -> Arn {
         arn("arn:aws-cn:kms:cn-north-1:111122223333:key/k")
+    }
+
+    #[test]
+    fn a_context_of_many_keys_is_made_and_read_in_little_time() {
+        let began = std::time::Instant::now();
+        let names: Vec<String> = (0..100_000).map(|number| format!("name-{number}")).collect();
+        let pairs = names.iter().map(|name| (name.as_str(), "value"));
+        let mut request =
+            Request::new(Principal::Anonymous, "kms:Encrypt", Resource::Any).with_encryption_context(pairs);
+        for name in &names {
+            assert_eq!(request.context.single(&format!("kms:encryptioncontext:{name}")), Some("value"));
+        }
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        request.context.remove("KMS:EncryptionContext:name-50");
+        request.context.set("KMS:EncryptionContext:NAME-99999", "last");
+        assert_eq!(request.context.get("kms:EncryptionContext:name-50"), None);
+        assert_eq!(request.context.single("kms:EncryptionContext:name-51"), Some("value"));
+        assert_eq!(request.context.single("kms:EncryptionContext:name-99999"), Some("last"));
     }
 
     #[test]

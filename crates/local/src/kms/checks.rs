@@ -10,10 +10,12 @@ use super::context::EncryptionContext;
 use super::error::KmsError;
 use super::key::Key;
 use super::material::Backing;
-use super::state::{Forms, State, Target};
+use super::state::{Forms, State, Target, concealing_message};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
+use crate::policy::OwnedResourcePolicy;
+use crate::secret::GivenSecret;
 use crate::world::World;
 
 /// What the condition keys tell about a key.
@@ -56,6 +58,8 @@ impl Key {
 
 /// The check of an operation on one key that a `KeyId` names.
 ///
+/// A key of another account that does not exist is refused when its turn comes among the checks, as one that does.
+///
 /// # Errors
 /// When the `KeyId` names no key.
 pub(crate) fn on_key(
@@ -66,13 +70,32 @@ pub(crate) fn on_key(
     world: &World,
 ) -> Result<Check, AwsError> {
     let action = format!("kms:{operation}");
-    let target = world.kms.target(key_id, forms, call, &action)?;
-    Ok(on_target(&action, &target, call, world))
+    on_found(&action, world.kms.target(key_id, forms, call, &action), call, world)
+}
+
+/// As [`on_key`], of what was looked for and perhaps not found.
+///
+/// # Errors
+/// When it was not found, and the caller may know.
+pub(crate) fn on_found(
+    action: &str,
+    found: Result<Target<'_>, KmsError>,
+    call: &CallContext,
+    world: &World,
+) -> Result<Check, AwsError> {
+    match found {
+        Ok(target) => Ok(on_target(action, &target, call, world)),
+        Err(KmsError::Hidden { arn, message }) => Ok(Check::new(call, action, *arn)
+            .resource_policy(OwnedResourcePolicy::admits_nobody())
+            .refused_with(message)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The check of an action on a key: its policy must have a say, grants may.
 pub(crate) fn on_target(action: &str, target: &Target<'_>, call: &CallContext, world: &World) -> Check {
     let key = target.key;
+    let named = target.alias.map_or(&key.arn, |alias| &alias.arn);
     let mut check = check_of(action, &key.facts(target.backing), call)
         .resource_policy(key.policy.as_mandatory(&world.iam))
         .grants(world.kms.grants_on(key).map(|grant| grant.held(&world.iam)).collect());
@@ -80,8 +103,11 @@ pub(crate) fn on_target(action: &str, target: &Target<'_>, call: &CallContext, w
     if !aliases.is_empty() {
         check = check.with_many("kms:ResourceAliases", aliases);
     }
+    if key.account != call.account {
+        check = check.refused_with(concealing_message(named, call, action));
+    }
     match target.alias {
-        Some(alias) => check.with("kms:RequestAlias", alias.as_str()),
+        Some(alias) => check.with("kms:RequestAlias", alias.name.as_str()),
         None => check,
     }
 }
@@ -130,11 +156,11 @@ pub(crate) fn with_context(mut check: Check, context: &EncryptionContext) -> Che
 ///
 /// # Errors
 /// `InvalidGrantTokenException`, `ValidationException`.
-pub(crate) fn check_grant_tokens(tokens: &[String], state: &State) -> Result<(), KmsError> {
+pub(crate) fn check_grant_tokens(tokens: &[GivenSecret], state: &State) -> Result<(), KmsError> {
     if tokens.len() > MAX_GRANT_TOKENS {
         return Err(KmsError::validation(format!("A request takes up to {MAX_GRANT_TOKENS} grant tokens.")));
     }
-    tokens.iter().try_for_each(|token| state.grant_of_token(token).map(|_| ()))
+    tokens.iter().try_for_each(|token| state.grant_of_token(token.expose()).map(|_| ()))
 }
 
 fn with_kind(check: Check, multi_region: Option<MultiRegionKind>) -> Check {

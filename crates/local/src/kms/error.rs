@@ -45,8 +45,9 @@ pub(crate) enum KmsError {
     Conflict { message: String },
     #[error("{message}")]
     Validation { message: String },
+    /// A resource of another account that does not exist: refused like one that the caller may not use.
     #[error("{message}")]
-    AccessDenied { message: String },
+    Hidden { arn: Box<Arn>, message: String },
     #[error("The request would have succeeded, but the DryRun option is set.")]
     DryRun,
     #[error("{message}")]
@@ -75,7 +76,7 @@ impl KmsError {
             Self::Unsupported { .. } => "UnsupportedOperationException",
             Self::Conflict { .. } => "ConflictException",
             Self::Validation { .. } => "ValidationException",
-            Self::AccessDenied { .. } => "AccessDeniedException",
+            Self::Hidden { .. } => "AccessDeniedException",
             Self::DryRun => "DryRunOperationException",
             Self::Internal { .. } => "KMSInternalException",
         }

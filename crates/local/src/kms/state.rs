@@ -39,7 +39,7 @@ pub(crate) struct Target<'a> {
     pub(crate) key: &'a Key,
     pub(crate) backing: &'a Backing,
     /// The alias that the request called it by.
-    pub(crate) alias: Option<&'a AliasName>,
+    pub(crate) alias: Option<&'a Alias>,
 }
 
 /// Where a key is.
@@ -87,7 +87,7 @@ impl State {
     /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id>.
     ///
     /// # Errors
-    /// `NotFoundException`, `InvalidArnException`, `ValidationException`, `AccessDeniedException`.
+    /// `NotFoundException`, `InvalidArnException`, `ValidationException`, and [`KmsError::Hidden`].
     pub(crate) fn target(
         &self,
         id: &str,
@@ -160,7 +160,7 @@ impl State {
     ) -> Result<Target<'_>, KmsError> {
         let found = self.aliases.get(&format!("{account}/{}/{name}", call.region)).and_then(|alias| {
             let place = Place { account: account.clone(), region: call.region.clone(), key: alias.key.clone() };
-            Some(Target { alias: Some(&alias.name), ..self.at(&place)? })
+            Some(Target { alias: Some(alias), ..self.at(&place)? })
         });
         found.ok_or_else(|| match super::alias::alias_arn(account, &call.region, name) {
             Ok(arn) if *account == call.account => KmsError::NotFound { message: format!("Alias {arn} is not found.") },
@@ -239,13 +239,16 @@ fn missing_key(place: &Place, call: &CallContext, action: &str) -> KmsError {
     }
 }
 
-/// The refusal that does not tell whether the resource exists.
+/// The refusal of what another account has not, or does not let the caller use: it does not tell which.
 pub(crate) fn hidden(arn: &Arn, call: &CallContext, action: &str) -> KmsError {
-    KmsError::AccessDenied {
-        message: format!(
-            "User: {} is not authorized to perform: {action} on resource: {arn} because the resource does not exist in \
-             this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-            call.caller.principal
-        ),
-    }
+    KmsError::Hidden { arn: Box::new(arn.clone()), message: concealing_message(arn, call, action) }
+}
+
+/// What is said of a resource of another account, whether or not it exists.
+pub(crate) fn concealing_message(arn: &Arn, call: &CallContext, action: &str) -> String {
+    let caller = call.caller.arn(call.partition).map(String::from).unwrap_or_default();
+    format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {arn} because the resource does not exist \
+         in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
+    )
 }

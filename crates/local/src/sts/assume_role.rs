@@ -1,7 +1,5 @@
-use std::sync::Arc;
-
 use keywright_model::Arn;
-use keywright_policy::{Document, PolicyKind, Principal, Version};
+use keywright_policy::{PolicyKind, Principal};
 use serde::{Deserialize, Serialize};
 
 use super::error::{access_denied, not_supported, packed_policy_too_large, validation};
@@ -13,6 +11,7 @@ use crate::iam::{self, Role};
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
 use crate::policy::{OwnedResourcePolicy, StoredPolicy};
+use crate::secret::GivenSecret;
 use crate::service::Service;
 use crate::world::World;
 
@@ -29,7 +28,7 @@ pub(super) struct Input {
     policy_arns: Vec<PolicyDescriptor>,
     external_id: Option<String>,
     serial_number: Option<String>,
-    token_code: Option<String>,
+    token_code: Option<GivenSecret>,
     source_identity: Option<String>,
     #[serde(default)]
     tags: Vec<Ignored>,
@@ -73,19 +72,35 @@ impl Operation for AssumeRole {
     /// The role's trust policy has the first word, as a KMS key's policy has; one that names the caller itself is
     /// enough within the account.
     ///
-    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html>.
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html> and, for the
+    /// condition keys, <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>.
     fn authorize(input: &Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         check_input(input)?;
         if matches!(call.caller.principal, Principal::Root(_)) {
             return Err(access_denied("Roles may not be assumed by root accounts."));
         }
         let arn = role_arn(&input.role_arn)?;
+        // Accounts of different partitions have nothing in common but perhaps their number.
+        if arn.partition() != call.partition.as_str() {
+            return Err(validation(format!("{arn} is invalid")));
+        }
         // A role that does not exist is not told from one that does not trust the caller.
-        let trust = match world.iam.role_by_arn(&arn) {
+        let role = world.iam.role_by_arn(&arn);
+        let trust = match role {
             Some(role) => role.trust.as_mandatory(&world.iam),
-            None => OwnedResourcePolicy::Mandatory(Arc::new(trusts_nobody())),
+            None => OwnedResourcePolicy::admits_nobody(),
         };
-        let mut check = Check::new(call, "sts:AssumeRole", arn).resource_policy(trust);
+        let mut check = Check::new(call, "sts:AssumeRole", arn.clone()).resource_policy(trust);
+        if arn.account() != call.account.as_str() {
+            // Which side refuses would tell that there is a role, and whom it trusts.
+            let caller = check.caller.clone();
+            check = check.refused_with(format!(
+                "User: {caller} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            ));
+        }
+        for (key, value) in role.iter().flat_map(|role| &role.tags) {
+            check = check.with(format!("aws:ResourceTag/{key}"), value).with(format!("iam:ResourceTag/{key}"), value);
+        }
         check = check.with("sts:RoleSessionName", input.role_session_name.as_str());
         if let Some(external_id) = &input.external_id {
             check = check.with("sts:ExternalId", external_id.as_str());
@@ -149,10 +164,11 @@ fn check_input(input: &Input) -> Result<(), AwsError> {
 }
 
 /// There are no MFA devices here: six digits with a serial number count as a device that the caller has.
-pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<&String>) -> Result<(), AwsError> {
+pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<&GivenSecret>) -> Result<(), AwsError> {
     match (serial_number, token_code) {
         (None, None) => Ok(()),
         (Some(serial), Some(code)) => {
+            let code = code.expose();
             let is_code = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
             match is_code && (9..=256).contains(&serial.len()) {
                 true => Ok(()),
@@ -167,10 +183,6 @@ pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<
 
 fn check_mfa(input: &Input) -> Result<(), AwsError> {
     check_mfa_code(input.serial_number.as_ref(), input.token_code.as_ref())
-}
-
-fn trusts_nobody() -> Document {
-    Document { version: Version::V2012, id: None, statements: Vec::new() }
 }
 
 fn role_arn(written: &str) -> Result<Arn, AwsError> {
@@ -212,6 +224,11 @@ fn duration(input: &Input, call: &CallContext, role: &Role) -> Result<u32, AwsEr
 fn session_policies(input: &Input, call: &CallContext, world: &World) -> Result<Vec<(String, StoredPolicy)>, AwsError> {
     let mut policies = Vec::new();
     if let Some(text) = &input.policy {
+        // Before it is read, for reading takes longer the longer it is.
+        let size = text.chars().count();
+        if size > ROOM_FOR_POLICIES {
+            return Err(packed_policy_too_large((size * 100).div_ceil(ROOM_FOR_POLICIES)));
+        }
         let policy = StoredPolicy::new(text, PolicyKind::Identity, &world.iam)
             .map_err(|refusal| iam::malformed_policy(&refusal))?;
         policies.push(("session policy".to_owned(), policy));

@@ -82,6 +82,21 @@ fn a_missing_role_is_not_told_from_one_that_does_not_trust() {
     let there = assume(&admin, "distrusts", &[]).message().replace("distrusts", "X");
     let missing = assume(&admin, "missing", &[]).message().replace("missing", "X");
     assert_eq!(there, missing);
+    make_role(&admin, "for-us", &trusts(ACCOUNT), "3600");
+    let stranger = admin.root_of("444455556666");
+    for (user, policy) in [("plain", None), ("barred", Some(may("Deny", "*"))), ("allowed", Some(may("Allow", "*")))] {
+        let user = stranger.new_user(user, policy.as_ref());
+        let refused = |name: &str| {
+            let answer = assume(&user, name, &[]);
+            answer.is_error("AccessDenied");
+            answer.message().replace(name, "X")
+        };
+        // It trusts that account, but two of the callers have no permission of their own.
+        if policy != Some(may("Allow", "*")) {
+            assert_eq!(refused("distrusts"), refused("missing"));
+        }
+        assert_eq!(refused("for-us"), refused("missing"));
+    }
 }
 
 #[test]
@@ -233,4 +248,72 @@ fn session_tokens_are_the_user_and_open_iam_only_with_mfa() {
     token(&serial).query(Service::Iam, "ListRoles", &[]).ok();
     sts(&admin, "GetSessionToken", &[("DurationSeconds", "899")]).is_error("ValidationError");
     sts(&admin, "GetSessionToken", &[("DurationSeconds", "129600")]).ok();
+}
+
+#[test]
+fn a_role_of_another_partition_is_none_of_the_callers() {
+    let admin = Client::operator();
+    let china = admin.root_of(ACCOUNT).in_region("cn-north-1");
+    let mut trusting = trusts("*");
+    trusting["Principal"] = json!("*");
+    make_role(&china, "open", &trusting, "3600");
+    let foreign = format!("arn:aws-cn:iam::{ACCOUNT}:role/open");
+    let input = [("RoleArn", foreign.as_str()), ("RoleSessionName", "session")];
+    sts(&admin, "AssumeRole", &input).is_error("ValidationError");
+    china.new_user("there", Some(&may("Allow", "sts:*"))).query(Service::Sts, "AssumeRole", &input).ok();
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>, the key is there
+/// wherever MFA was used, so that a denial by its age sees every such session.
+#[test]
+fn a_session_with_mfa_tells_how_old_that_is() {
+    let admin = Client::operator();
+    let old = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*" },
+        { "Effect": "Deny", "Action": "*", "Resource": "*",
+          "Condition": { "NumericGreaterThan": { "aws:MultiFactorAuthAge": "600" } } },
+    ]});
+    let user = admin.new_user("careful", Some(&old));
+    let serial = [("SerialNumber", "arn:aws:iam::111122223333:mfa/phone"), ("TokenCode", "123456")];
+    let answer = sts(&user, "GetSessionToken", &serial).ok();
+    let session = Client {
+        access_key_id: answer.element("AccessKeyId"),
+        secret_access_key: answer.element("SecretAccessKey"),
+        session_token: Some(answer.element("SessionToken")),
+        ..user.clone()
+    };
+    session.query(Service::Iam, "ListRoles", &[]).ok();
+    session.clock.advance(SignedDuration::from_secs(601));
+    session.query(Service::Iam, "ListRoles", &[]).is_error("AccessDenied");
+}
+
+#[test]
+fn a_session_policy_that_is_too_long_is_not_even_read() {
+    let admin = Client::operator();
+    make_role(&admin, "r", &trusts(ACCOUNT), "3600");
+    let names: Vec<String> = (0..100_000).map(|at| format!("\"{at:x}\":0")).collect();
+    let policy = format!("{{{}}}", names.join(","));
+    assume(&admin, "r", &[("Policy", &policy)]).is_error("PackedPolicyTooLarge");
+}
+
+/// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>.
+#[test]
+fn the_tags_of_a_role_reach_conditions_on_assuming_it() {
+    let admin = Client::operator();
+    make_role(&admin, "secret", &trusts(ACCOUNT), "3600");
+    for (at, key) in ["aws:ResourceTag/level", "iam:ResourceTag/level"].into_iter().enumerate() {
+        let guarded = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" },
+            { "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*", "Condition": { "StringEquals": { key: "top" } } },
+        ]});
+        let user = admin.new_user(&format!("guarded-{at}"), Some(&guarded));
+        let tag = |value| {
+            let tags = [("RoleName", "secret"), ("Tags.member.1.Key", "level"), ("Tags.member.1.Value", value)];
+            admin.query(Service::Iam, "TagRole", &tags).ok();
+        };
+        tag("low");
+        assume(&user, "secret", &[]).ok();
+        tag("top");
+        assume(&user, "secret", &[]).is_error("AccessDenied");
+    }
 }

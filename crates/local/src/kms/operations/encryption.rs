@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::blob::Blob;
-use super::super::checks::{check_grant_tokens, on_key, on_target, with_context};
+use super::super::checks::{check_grant_tokens, on_found, on_key, with_context};
 use super::super::ciphertext::{Ciphertext, Freshness, seal};
 use super::super::context::EncryptionContext;
 use super::super::error::KmsError;
@@ -14,6 +14,7 @@ use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
+use crate::secret::GivenSecret;
 use crate::service::Service;
 use crate::world::World;
 
@@ -27,7 +28,7 @@ pub(super) struct EncryptInput {
     #[serde(default)]
     encryption_context: EncryptionContext,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     encryption_algorithm: Option<String>,
     #[serde(default)]
     dry_run: bool,
@@ -78,7 +79,7 @@ pub(super) struct DecryptInput {
     #[serde(default)]
     encryption_context: EncryptionContext,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     key_id: Option<String>,
     encryption_algorithm: Option<String>,
     recipient: Option<Value>,
@@ -108,8 +109,7 @@ impl Operation for Decrypt {
         refuse_recipient(input.recipient.as_ref())?;
         check_algorithm(input.encryption_algorithm.as_deref())?;
         check_grant_tokens(&input.grant_tokens, &world.kms)?;
-        let target = input.source()?.target("kms:Decrypt", call, &world.kms)?;
-        let check = on_target("kms:Decrypt", &target, call, world).with("kms:EncryptionAlgorithm", ALGORITHM);
+        let check = input.source()?.check("kms:Decrypt", call, world)?.with("kms:EncryptionAlgorithm", ALGORITHM);
         Ok(vec![with_context(check, &input.encryption_context)])
     }
 
@@ -155,7 +155,7 @@ pub(super) struct ReEncryptInput {
     source_encryption_algorithm: Option<String>,
     destination_encryption_algorithm: Option<String>,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -186,18 +186,16 @@ impl Operation for ReEncrypt {
         check_algorithm(input.source_encryption_algorithm.as_deref())?;
         check_algorithm(input.destination_encryption_algorithm.as_deref())?;
         check_grant_tokens(&input.grant_tokens, &world.kms)?;
-        let from = input.source()?.target(RE_ENCRYPT_FROM, call, &world.kms)?;
-        let to = world.kms.target(&input.destination_key_id, Forms::KeyOrAlias, call, RE_ENCRYPT_TO)?;
-        let same = from.key.arn == to.key.arn;
-        let check = |action, target, context| {
-            let check = on_target(action, target, call, world)
-                .with("kms:ReEncryptOnSameKey", same.to_string())
-                .with("kms:EncryptionAlgorithm", ALGORITHM);
-            with_context(check, context)
+        let from = input.source()?.check(RE_ENCRYPT_FROM, call, world)?;
+        let to = on_key("ReEncryptTo", &input.destination_key_id, Forms::KeyOrAlias, call, world)?;
+        let same = from.request.resource == to.request.resource;
+        let described = |check: Check, context| {
+            let check = check.with("kms:ReEncryptOnSameKey", same.to_string());
+            with_context(check.with("kms:EncryptionAlgorithm", ALGORITHM), context)
         };
         Ok(vec![
-            check(RE_ENCRYPT_FROM, &from, &input.source_encryption_context),
-            check(RE_ENCRYPT_TO, &to, &input.destination_encryption_context),
+            described(from, &input.source_encryption_context),
+            described(to, &input.destination_encryption_context),
         ])
     }
 
@@ -243,7 +241,7 @@ pub(super) struct GenerateDataKeyInput {
     number_of_bytes: Option<i64>,
     key_spec: Option<String>,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     recipient: Option<Value>,
     #[serde(default)]
     dry_run: bool,
@@ -428,8 +426,20 @@ impl<'a> Source<'a> {
                     region: call.region.clone(),
                     key: ciphertext.key.clone(),
                 };
-                state.at(&place).ok_or_else(|| KmsError::AccessDenied { message: UNKNOWN_KEY.to_owned() })
+                match state.at(&place) {
+                    Some(target) => Ok(target),
+                    None => Err(KmsError::Hidden { arn: Box::new(place.arn()?), message: UNKNOWN_KEY.to_owned() }),
+                }
             }
+        }
+    }
+
+    /// The check of the key; where only the ciphertext names it, a refusal does not tell whether it exists.
+    fn check(&self, action: &str, call: &CallContext, world: &World) -> Result<Check, AwsError> {
+        let check = on_found(action, self.target(action, call, &world.kms), call, world)?;
+        match self {
+            Self::Ciphertext(ciphertext) if ciphertext.account != call.account => Ok(check.refused_with(UNKNOWN_KEY)),
+            _ => Ok(check),
         }
     }
 
@@ -544,7 +554,6 @@ pub(super) fn end_dry_run(dry_run: bool) -> Result<(), KmsError> {
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 const RE_ENCRYPT_FROM: &str = "kms:ReEncryptFrom";
-const RE_ENCRYPT_TO: &str = "kms:ReEncryptTo";
 const MAX_PLAINTEXT: usize = 4096;
 const MAX_CIPHERTEXT: usize = 6144;
 const MAX_RANDOM: usize = 1024;

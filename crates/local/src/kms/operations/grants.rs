@@ -6,7 +6,7 @@ use super::super::error::KmsError;
 use super::super::grant::{Constraints, Grant, GrantOperation, Party, Terms};
 use super::super::key::Need;
 use super::super::page::{GRANTS, Page, page};
-use super::super::state::{Forms, Place, State};
+use super::super::state::{Forms, Place, State, hidden};
 use super::encryption::end_dry_run;
 use super::inputs::checked_value;
 use super::place;
@@ -16,6 +16,7 @@ use crate::error::AwsError;
 use crate::iam;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
+use crate::secret::{GivenSecret, ShownSecret};
 use crate::service::Service;
 use crate::wire::Time;
 use crate::world::World;
@@ -34,7 +35,7 @@ pub(super) struct CreateGrantInput {
     #[serde(default)]
     constraints: Constraints,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     name: Option<String>,
     #[serde(default)]
     dry_run: bool,
@@ -44,7 +45,7 @@ pub(super) struct CreateGrantInput {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateGrantOutput {
     grant_id: String,
-    grant_token: String,
+    grant_token: ShownSecret,
 }
 
 impl Operation for CreateGrant {
@@ -77,12 +78,12 @@ impl Operation for CreateGrant {
         end_dry_run(input.dry_run)?;
         let random = |bytes: &mut [u8]| call.ids.fill(bytes);
         if let Some(same) = same_grant(&place, &terms, &world.kms) {
-            return Ok(CreateGrantOutput { grant_id: same.id.clone(), grant_token: same.token(random) });
+            return Ok(CreateGrantOutput { grant_id: same.id.clone(), grant_token: same.token(random).into() });
         }
         refuse_too_many(&place, &world.kms)?;
         let where_it_is = (place.account, place.region, place.key);
         let grant = Grant::new(where_it_is, terms, call.caller.account.clone(), call.now, random);
-        let output = CreateGrantOutput { grant_id: grant.id.clone(), grant_token: grant.token(random) };
+        let output = CreateGrantOutput { grant_id: grant.id.clone(), grant_token: grant.token(random).into() };
         world.kms.grants.insert(grant.path(), grant);
         Ok(output)
     }
@@ -256,7 +257,7 @@ pub(super) struct RetireGrant;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RetireGrantInput {
-    grant_token: Option<String>,
+    grant_token: Option<GivenSecret>,
     key_id: Option<String>,
     grant_id: Option<String>,
     #[serde(default)]
@@ -296,10 +297,19 @@ impl RetireGrantInput {
     fn grant<'a>(&self, call: &CallContext, world: &'a World) -> Result<&'a Grant, KmsError> {
         match (&self.grant_token, &self.key_id, &self.grant_id) {
             (Some(token), None, None) => {
-                let grant = world.kms.grant_of_token(token)?;
+                let grant = world.kms.grant_of_token(token.expose())?;
                 if grant.region == call.region { Ok(grant) } else { Err(KmsError::InvalidGrantToken) }
             }
-            (None, Some(key_id), Some(grant_id)) => grant_on(key_id, grant_id, "kms:RetireGrant", call, world),
+            (None, Some(key_id), Some(grant_id)) => {
+                let target = world.kms.target(key_id, Forms::Key, call, "kms:RetireGrant")?;
+                match grant_on(key_id, grant_id, "kms:RetireGrant", call, world) {
+                    // Nothing has been authorized yet: of a key of another account not even this is told.
+                    Err(KmsError::NotFound { .. }) if target.key.account != call.account => {
+                        Err(hidden(&target.key.arn, call, "kms:RetireGrant"))
+                    }
+                    found => found,
+                }
+            }
             _ => Err(KmsError::validation("Specify either a grant token, or both a key ID and a grant ID.")),
         }
     }

@@ -143,6 +143,119 @@ fn tells_of_missing_keys_in_the_own_account_only() {
     assert!(answer.message().contains("the resource does not exist in this Region"), "{}", answer.text);
 }
 
+/// Own reading: a refusal is the same for a key of another account that exists and for one that does not, whatever it is
+/// that refuses, and whatever else the caller may or may not do.
+#[test]
+fn a_refusal_does_not_tell_whether_a_key_of_another_account_exists() {
+    let root = Client::root();
+    let id = root.new_key_id(&json!({}));
+    root.kms("CreateAlias", &json!({ "AliasName": "alias/there", "TargetKeyId": id })).ok();
+    let blob = root.encrypt(&id, "secret", &json!({}));
+    let lost = "99999999-12ab-34cd-56ef-1234567890ab";
+    let arn = |name: &str| format!("arn:aws:kms:eu-west-1:{ACCOUNT}:{name}");
+    let (keys, aliases) = ([arn(&format!("key/{id}")), arn(&format!("key/{lost}"))], ["there", "lost"]);
+    let aliases = aliases.map(|name| arn(&format!("alias/{name}")));
+    let blobs = [blob.clone(), blob_of_key(&blob, &id, lost)];
+    let inside = "444455556666";
+    for (name, statements) in
+        [("allowed", vec![allow(&["kms:*"])]), ("bare", vec![]), ("denied", vec![allow(&["kms:*"]), deny(&["kms:*"])])]
+    {
+        let caller = root.user_of(inside, name, &statements);
+        let own = root.root_of(inside);
+        let own_id = own.new_key_id(&json!({}));
+        let (own_blob, alias) = (own.encrypt(&own_id, "own", &json!({})), format!("alias/{name}"));
+        own.kms("CreateAlias", &json!({ "AliasName": alias, "TargetKeyId": own_id })).ok();
+        let compare = |operation: &str, inputs: [Value; 2]| {
+            let [there, lost_one] = inputs.map(|input| caller.kms(operation, &input));
+            let plain =
+                |answer: &Answered| answer.message().replace(&id, "ID").replace(lost, "ID").replace("lost", "there");
+            assert_eq!(there.code(), lost_one.code(), "{name} {operation}: {} {}", there.text, lost_one.text);
+            assert_eq!(plain(&there), plain(&lost_one), "{name} {operation}");
+            assert_ne!(there.status, 200, "{name} {operation}");
+        };
+        for named in [&keys, &aliases] {
+            let with = |input: fn(&str) -> Value| [input(&named[0]), input(&named[1])];
+            compare("DescribeKey", with(|key| json!({ "KeyId": key })));
+            compare("Encrypt", with(|key| json!({ "KeyId": key, "Plaintext": "eA==" })));
+            compare("GenerateDataKey", with(|key| json!({ "KeyId": key, "KeySpec": "AES_256" })));
+            let re_encrypt = |key: &String| json!({ "CiphertextBlob": own_blob, "DestinationKeyId": key });
+            compare("ReEncrypt", [re_encrypt(&named[0]), re_encrypt(&named[1])]);
+        }
+        for operation in ["GetKeyPolicy", "ListGrants", "EnableKey", "ScheduleKeyDeletion", "ListAliases"] {
+            compare(operation, keys.clone().map(|key| json!({ "KeyId": key })));
+        }
+        let grant = |key| json!({ "KeyId": key, "GrantId": "0".repeat(64) });
+        compare("RetireGrant", keys.clone().map(grant));
+        compare("RevokeGrant", keys.clone().map(grant));
+        compare("CreateAlias", keys.clone().map(|key| json!({ "AliasName": "alias/new", "TargetKeyId": key })));
+        compare("UpdateAlias", keys.clone().map(|key| json!({ "AliasName": alias, "TargetKeyId": key })));
+        compare("UpdatePrimaryRegion", keys.clone().map(|key| json!({ "KeyId": key, "PrimaryRegion": "eu-west-2" })));
+        let replicate = |key| {
+            let tags = json!([{ "TagKey": "a", "TagValue": "b" }]);
+            json!({ "KeyId": key, "ReplicaRegion": "eu-west-2", "Tags": tags })
+        };
+        compare("ReplicateKey", keys.clone().map(replicate));
+        compare("Decrypt", blobs.clone().map(|blob| json!({ "CiphertextBlob": blob })));
+        for destination in [&own_id, lost, &keys[0], &keys[1]] {
+            let input = |blob| json!({ "CiphertextBlob": blob, "DestinationKeyId": destination });
+            compare("ReEncrypt", blobs.clone().map(input));
+        }
+    }
+}
+
+/// Every input of the cases with each of its values replaced by one that nobody would send.
+#[test]
+fn no_value_of_a_member_makes_an_operation_fall_over() {
+    let fixture = Fixture::new();
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(""),
+        json!("\u{0}"),
+        json!("é*/"),
+        json!("x".repeat(20_000)),
+        json!("arn:aws:kms:eu-west-1:111122223333:key/"),
+        json!("alias/"),
+        json!([]),
+        json!({}),
+        json!([[[]]]),
+        json!([null, {}]),
+        json!({ "\u{0}time": 1 }),
+    ];
+    let cases: Vec<Case> =
+        serde_json::from_str(include_str!("../../../../../conformance/kms/authorization.json")).expect("cases");
+    for case in cases {
+        let Value::Object(mut input) = fixture.filled(&case.input) else { continue };
+        for extra in ["EncryptionContext", "Constraints", "GrantTokens", "Tags", "Limit", "Marker", "DryRunModifiers"] {
+            input.entry(extra).or_insert(Value::Null);
+        }
+        for member in input.keys() {
+            for value in &odd {
+                let mut spoilt = input.clone();
+                spoilt.insert(member.clone(), value.clone());
+                let answer = fixture.root.kms(&case.operation, &Value::Object(spoilt));
+                assert!(answer.status < 500, "{} {member}: {}", case.operation, answer.text);
+            }
+        }
+    }
+}
+
+/// The same blob as if another key had made it, with its checksum.
+fn blob_of_key(blob: &str, id: &str, other: &str) -> String {
+    use base64::Engine as _;
+    let mut bytes = unbase64(blob);
+    let at = 1 + 12 + 1;
+    assert_eq!(&bytes[at..at + id.len()], id.as_bytes());
+    bytes[at..at + other.len()].copy_from_slice(other.as_bytes());
+    let end = at + id.len() + 32 + 16 + 12;
+    let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes[..end]);
+    bytes[end..end + 8].copy_from_slice(&sum.as_ref()[..8]);
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
 /// Condition keys that KMS fills in: a statement with the condition allows the first input and not the second.
 ///
 /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>.
