@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
@@ -72,7 +74,7 @@ impl Clients {
 pub(crate) async fn configuration(options: &Options) -> SdkConfig {
     let configuration = match &options.credentials {
         Some(credentials) => own_configuration(credentials),
-        None => usual_configuration(options.profile.as_deref()).await,
+        None => usual_configuration(options.profile.as_deref(), &options.home).await,
     };
     let mut builder = configuration.into_builder().region(aws_region(&options.home)).timeout_config(timeouts());
     if let Some(url) = &options.endpoint_url {
@@ -86,13 +88,16 @@ pub(crate) async fn configuration(options: &Options) -> SdkConfig {
     builder.build()
 }
 
-/// The credential chain, files and environment variables that every AWS tool uses.
-async fn usual_configuration(profile: Option<&str>) -> SdkConfig {
+/// The credential chain, files and environment variables that every AWS tool uses. A profile that was asked for is the
+/// only source of credentials: those of the environment may be of another account.
+///
+/// Source: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html> (precedence).
+async fn usual_configuration(profile: Option<&str>, home: &Region) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard());
-    match profile {
-        Some(profile) => loader.profile_name(profile).load().await,
-        None => loader.load().await,
-    }
+    let Some(profile) = profile else { return loader.load().await };
+    let around = ProviderConfig::without_region().with_region(Some(aws_region(home)));
+    let credentials = ProfileFileCredentialsProvider::builder().configure(&around).profile_name(profile).build();
+    loader.profile_name(profile).credentials_provider(credentials).load().await
 }
 
 /// Without a look at files or the environment: what is given is all there is.

@@ -136,18 +136,28 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
 /// What each cause says, once: many say what their own cause says.
 fn words_of(chain: &[&(dyn Error + 'static)]) -> String {
     let mut words: Vec<String> = Vec::new();
-    for said in chain.iter().map(|cause| one_line(&cause.to_string())) {
-        if !words.iter().any(|before| before.contains(&said)) {
+    for said in chain.iter().map(|cause| told(&cause.to_string())) {
+        if !LAYERS.contains(&said.as_str()) && !words.iter().any(|before| before.contains(&said)) {
             words.push(said);
         }
     }
     words.join(": ")
 }
 
+/// What a cause says of itself: neither the request that it shows whole, nor the list of what was tried.
+fn told(message: &str) -> String {
+    let line = one_line(message);
+    let said = line.split(" to request `").next().unwrap_or_default();
+    said.trim_end_matches(". Attempted:").to_owned()
+}
+
 /// The first line. What follows it in an answer about a signature repeats the request, with the token of the session.
 fn one_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().trim().to_owned()
 }
+
+/// Layers of the SDK, which say nothing to a person.
+const LAYERS: &[&str] = &["dispatch failure", "io error", "other"];
 
 /// Codes of requests whose credentials AWS does not take, without `Exception` at their end.
 ///

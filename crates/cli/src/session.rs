@@ -39,7 +39,7 @@ impl Session {
         let (options_for_aws, local) = if configuration.local {
             let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
             announce(&rehearsal);
-            (embedded(home, &rehearsal), Some(rehearsal.aws))
+            (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
         } else {
             (real(home, connection), None)
         };
@@ -108,12 +108,12 @@ fn home(desired: &[Desired]) -> Result<Region, Diagnostics> {
 }
 
 fn real(home: Region, connection: &Connection) -> Options {
+    Options { profile: connection.profile.clone(), mfa: mfa(connection), ..Options::new(home) }
+}
+
+fn mfa(connection: &Connection) -> Option<Mfa> {
     let mfa = connection.mfa_serial.clone().zip(connection.mfa_code.clone());
-    Options {
-        profile: connection.profile.clone(),
-        mfa: mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) }),
-        ..Options::new(home)
-    }
+    mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) })
 }
 
 fn embedded(home: Region, rehearsal: &Rehearsal) -> Options {

@@ -5,5 +5,6 @@
 mod cut;
 mod documents;
 mod folder;
+mod lifecycle;
 mod sdk;
 mod switches;
