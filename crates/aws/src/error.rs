@@ -157,7 +157,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// Layers of the SDK, which say nothing to a person.
-const LAYERS: &[&str] = &["dispatch failure", "io error", "other"];
+const LAYERS: &[&str] = &["dispatch failure", "io error", "other", "the credential provider was not enabled"];
 
 /// Codes of requests whose credentials AWS does not take, without `Exception` at their end.
 ///

@@ -2,7 +2,7 @@ use keywright_engine::{Action, Applied, Cancel, Doing, Event, Happening, Mode, P
 use keywright_model::{Diagnostic, Diagnostics, ResourceKind};
 use serde_json::json;
 
-use super::plan::{options, show, told};
+use super::plan::{data, options, show, told};
 use super::{End, saved};
 use crate::args::{ApplyArguments, Configuration, Connection, DestroyArguments, Planning};
 use crate::render::{diagnostics, values};
@@ -50,7 +50,9 @@ impl Run<'_> {
             Session::open(self.configuration, self.connection, options(self.planning, self.connection)).await?;
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
-        show(planned.plan(), json, self.planning.show_policies);
+        if !json {
+            show(planned.plan(), false, self.planning.show_policies);
+        }
         if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;
         }
@@ -83,10 +85,15 @@ async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report
     report.map_err(told)
 }
 
+/// Asks the run to end, and at the second time ends it: a run that was cut is taken up by the next one.
 async fn watch_for_interrupt(cancel: Cancel) {
     if tokio::signal::ctrl_c().await.is_ok() {
         ui::say("\nInterrupted: the calls in flight are finished and the state is saved. This takes a moment.");
         cancel.cancel();
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        ui::say("\nInterrupted again: what is in flight is left. The next run finds out what came of it.");
+        std::process::exit(1);
     }
 }
 
@@ -152,12 +159,12 @@ fn capitalized(doing: Doing) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// Tells what came of it.
+/// Tells what came of it: where data is wanted, in one object, with the plan.
 fn finish(plan: &Plan, report: &Report, json: bool) -> End {
     let problems = report.diagnostics();
     if json {
         ui::data(
-            &json!({ "complete": report.is_complete(), "outputs": report.outputs, "diagnostics": diagnostics::data(&problems) }),
+            &json!({ "plan": data(plan), "complete": report.is_complete(), "outputs": report.outputs, "diagnostics": diagnostics::data(&problems) }),
         );
     } else {
         ui::diagnose(&problems);

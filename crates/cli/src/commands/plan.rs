@@ -1,6 +1,6 @@
 use keywright_engine::{EngineError, Mode, Options, Plan};
 use keywright_model::Diagnostics;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{End, saved};
 use crate::args::{Connection, PlanArguments, Planning};
@@ -41,16 +41,21 @@ fn who() -> String {
 /// Shows a plan, as data or as text.
 pub(super) fn show(plan: &Plan, json: bool, show_policies: bool) {
     if json {
-        let mut data = plan.to_terraform_json();
-        if let Some(fields) = data.as_object_mut() {
-            fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
-            fields.insert("summary".to_owned(), json!(plan.counts()));
-        }
-        ui::data(&data);
+        ui::data(&data(plan));
         return;
     }
     ui::diagnose(&plan.findings);
     ui::result(&summary::text(plan, policies(show_policies)));
+}
+
+/// A plan as data.
+pub(super) fn data(plan: &Plan) -> Value {
+    let mut data = plan.to_terraform_json();
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
+        fields.insert("summary".to_owned(), json!(plan.counts()));
+    }
+    data
 }
 
 pub(super) fn policies(show: bool) -> summary::Policies {

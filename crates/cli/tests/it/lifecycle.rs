@@ -87,3 +87,35 @@ fn the_summary_counts_a_key_policy_and_no_service_linked_role() {
     folder.write("main.tf", &module("enable_kms_access_denied_alarm = false\nenable_dynamodb = true"));
     assert!(folder.apply().stdout.contains("Resources: 0 added, 1 changed, 0 destroyed."));
 }
+
+#[test]
+fn a_module_that_was_renamed_gets_no_second_key() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    folder.write("main.tf", &module("").replace("module \"kms\"", "module \"other\""));
+    for command in ["plan", "apply", "destroy"] {
+        folder.local(command, &[]).fails_with(&["the state holds the key of module `kms`", "--module"]);
+    }
+    folder.local("plan", &["--module", "other"]).succeeds();
+}
+
+#[test]
+fn a_key_that_is_rescued_is_changed_and_not_added() {
+    let folder = Folder::with_inputs("enable_kms_access_denied_alarm = false");
+    folder.apply();
+    let key = folder.outputs()["kms_key_id"]["value"].as_str().expect("an ID").to_owned();
+    folder.cloud(async |sdk| sdk.kms("eu-west-1").schedule_key_deletion().key_id(key).send().await.expect("scheduled"));
+    folder.local("apply", &["--auto-approve"]).fails_with(&["is pending deletion", "--rescue"]);
+    let rescued = folder.local("apply", &["--auto-approve", "--rescue"]).succeeds();
+    assert!(rescued.stdout.contains("Resources: 0 added, 1 changed, 0 destroyed."), "{}", rescued.stdout);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_profile_that_was_asked_for_wins_over_the_environment() {
+    let folder = Folder::with_inputs("");
+    let path = folder.path().to_str().expect("a path");
+    let environment = [("AWS_ACCESS_KEY_ID", "AKIAOTHER"), ("AWS_SECRET_ACCESS_KEY", "other")];
+    let answer = crate::folder::run_in(&["plan", path, "--profile", "nope"], &environment);
+    answer.fails_with(&["no credentials for the profile `nope`"]);
+}
