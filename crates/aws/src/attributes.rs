@@ -136,10 +136,9 @@ impl Draft {
         if entries.is_empty() && known_null { self } else { self.with(name, map_value(entries)) }
     }
 
-    /// A policy; the known text where AWS has the same.
-    pub(crate) fn observed_policy(self, name: &str, policy: &str) -> Self {
-        let kept = policy_text::kept(text(&self.0, name), policy);
-        self.with(name, kept)
+    /// A policy, in the one form that Terraform keeps.
+    pub(crate) fn policy(self, name: &str, policy: &str) -> Self {
+        self.with(name, policy_text::normalized(policy))
     }
 
     /// `tags` and `tags_all`, without the tag that marks a creation.

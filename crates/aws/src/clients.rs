@@ -76,7 +76,7 @@ impl Clients {
 pub(crate) async fn configuration(options: &Options) -> SdkConfig {
     let configuration = match &options.credentials {
         Some(credentials) => own_configuration(credentials),
-        None => usual_configuration(options.profile.as_deref(), &options.home).await,
+        None => usual_configuration(options).await,
     };
     let mut builder = configuration.into_builder().region(aws_region(&options.home)).timeout_config(timeouts());
     if let Some(url) = &options.endpoint_url {
@@ -90,16 +90,16 @@ pub(crate) async fn configuration(options: &Options) -> SdkConfig {
     builder.build()
 }
 
-/// The credential chain, files and environment variables that every AWS tool uses. A profile that was asked for is the
-/// only source of credentials: those of the environment may be of another account.
-///
-/// Source: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html> (precedence).
-async fn usual_configuration(profile: Option<&str>, home: &Region) -> SdkConfig {
+/// The credential chain, files and environment variables that every AWS tool uses.
+async fn usual_configuration(options: &Options) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard());
-    let Some(profile) = profile else { return loader.load().await };
-    let around = ProviderConfig::without_region().with_region(Some(aws_region(home)));
-    let files = ProfileFileCredentialsProvider::builder().configure(&around).profile_name(profile).build();
-    let credentials = NamedProfile { name: profile.to_owned(), files };
+    let Some(profile) = &options.profile else {
+        return loader.load().await;
+    };
+    // Who names a profile means it, also where the environment holds a key: as the AWS CLI has it.
+    let region = ProviderConfig::default().with_region(Some(aws_region(&options.home)));
+    let files = ProfileFileCredentialsProvider::builder().configure(&region).profile_name(profile).build();
+    let credentials = NamedProfile { name: profile.clone(), files };
     loader.profile_name(profile).credentials_provider(credentials).load().await
 }
 

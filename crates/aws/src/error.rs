@@ -118,9 +118,10 @@ fn unanswered(region: &Region, error: &(dyn Error + 'static)) -> Failure {
     }
     let message = words_of(&chain);
     if chain.iter().any(|cause| cause.is::<CredentialsError>()) {
+        let message = if message.is_empty() { "none were found".to_owned() } else { message };
         return Failure::Credentials { message };
     }
-    Failure::Unreachable { message: format!("{region} does not answer: {message}") }
+    Failure::Unreachable { message: format!("{region}: {message}") }
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
@@ -137,7 +138,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
 fn words_of(chain: &[&(dyn Error + 'static)]) -> String {
     let mut words: Vec<String> = Vec::new();
     for said in chain.iter().map(|cause| told(&cause.to_string())) {
-        if !LAYERS.contains(&said.as_str()) && !words.iter().any(|before| before.contains(&said)) {
+        if !EMPTY_WORDS.contains(&said.as_str()) && !words.iter().any(|before| before.contains(&said)) {
             words.push(said);
         }
     }
@@ -156,8 +157,8 @@ fn one_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().trim().to_owned()
 }
 
-/// Layers of the SDK, which say nothing to a person.
-const LAYERS: &[&str] = &["dispatch failure", "io error", "other", "the credential provider was not enabled"];
+/// What the SDK says around a cause, and which says nothing.
+const EMPTY_WORDS: &[&str] = &["dispatch failure", "io error", "other", "the credential provider was not enabled"];
 
 /// Codes of requests whose credentials AWS does not take, without `Exception` at their end.
 ///
@@ -174,3 +175,100 @@ const CREDENTIAL_CODES: &[&str] = &[
     "SignatureDoesNotMatch",
     "UnrecognizedClient",
 ];
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::{Actor, Provider};
+    use keywright_model::{Arn, ResourceKind};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Answer, Canned, SECRET, read};
+    use crate::{AwsProvider, Options};
+
+    async fn of_kms(code: &'static str, message: &'static str) -> ProviderError {
+        let canned = Canned::new().error("kms:GetKeyPolicy", code, message);
+        key_policy(&canned.provider().await).await
+    }
+
+    async fn key_policy(provider: &AwsProvider) -> ProviderError {
+        let arn = Arn::parse("arn:aws:kms:eu-central-1:111122223333:key/k").expect("an ARN");
+        provider.key_policy(&Actor::Caller, &arn).await.expect_err("an error")
+    }
+
+    #[tokio::test]
+    async fn failures_are_told_apart_by_code() {
+        let cases = [
+            ("AccessDeniedException", "denied"),
+            ("NotFoundException", "not found"),
+            ("AlreadyExistsException", "already"),
+            ("ExpiredTokenException", "credentials"),
+            ("UnrecognizedClientException", "credentials"),
+            ("InvalidSignatureException", "credentials"),
+            ("InvalidClientTokenId", "credentials"),
+            ("KMSInvalidStateException", "other"),
+            ("MalformedPolicyDocumentException", "other"),
+        ];
+        for (code, expect) in cases {
+            let found = match of_kms(code, "because").await.failure {
+                Failure::AccessDenied { .. } => "denied",
+                Failure::NotFound { .. } => "not found",
+                Failure::AlreadyExists { .. } => "already",
+                Failure::Credentials { .. } => "credentials",
+                Failure::Other { .. } => "other",
+                _ => "something else",
+            };
+            assert_eq!(found, expect, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_says_what_was_asked_and_where() {
+        let error = of_kms("AccessDeniedException", "User: x is not authorized").await;
+        assert_eq!(error.operation, "kms:GetKeyPolicy");
+        assert_eq!(error.region.expect("a Region").as_str(), "eu-central-1");
+        assert_eq!(error.request_id.as_deref(), Some("r-1"));
+        assert_eq!(error.failure.to_string(), "access denied: User: x is not authorized");
+    }
+
+    #[tokio::test]
+    async fn a_region_that_does_not_answer_is_named() {
+        let canned = Canned::new().answer("kms:GetKeyPolicy", Answer::Nothing);
+        let error = key_policy(&canned.provider().await).await;
+        let Failure::Unreachable { message } = &error.failure else { panic!("{error:?}") };
+        assert!(message == "eu-central-1: the connection was cut", "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_refused_signature_does_not_repeat_the_request() {
+        let said = "The request signature does not match.\n\nThe Canonical String was\nx-amz-security-token:hush";
+        let error = of_kms("InvalidSignatureException", said).await;
+        assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn iam_says_not_found_in_its_own_way() {
+        let canned = Canned::new().error("iam:GetRole", "NoSuchEntity", "no such role").error(
+            "iam:ListAttachedRolePolicies",
+            "NoSuchEntity",
+            "no such role",
+        );
+        assert_eq!(read(&canned, ResourceKind::IamRole, json!({ "id": "admin" })).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_missing_profile_is_about_credentials() {
+        let options =
+            Options { profile: Some("there-is-no-such-profile".into()), credentials: None, ..Canned::new().options() };
+        let provider = AwsProvider::connect(options).await.expect("a provider");
+        let error = key_policy(&provider).await;
+        assert!(matches!(error.failure, Failure::Credentials { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn secrets_are_in_no_debug_output() {
+        let canned = Canned::new();
+        let shown = format!("{:?} {:?}", canned.options(), canned.provider().await);
+        assert!(shown.contains("AKIACALLER") && !shown.contains(SECRET), "{shown}");
+    }
+}

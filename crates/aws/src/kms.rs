@@ -332,9 +332,14 @@ pub(crate) fn needs_time(cloud: &Cloud, key: &Key, error: &ProviderError) -> boo
     is_unseen_principal(error) || (is_not_found(error) && cloud.is_made_now(&key.id))
 }
 
+/// Forgets what was read of a key.
+pub(crate) fn forget(cloud: &Cloud, key: &Key) {
+    cloud.facts.forget_key(&key.name);
+}
+
 /// Whatever came of the write: what was read before it is old.
 pub(crate) fn written<T>(cloud: &Cloud, key: &Key, result: Result<T, ProviderError>) -> Result<T, ProviderError> {
-    cloud.facts.forget_key(&key.name);
+    forget(cloud, key);
     result
 }
 

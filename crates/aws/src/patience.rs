@@ -46,6 +46,11 @@ impl Patience {
         call.retry(self.pauses(self.settling)).when(needs_time).notify(report).await
     }
 
+    /// The pauses between looks for what may not be shown yet.
+    pub(crate) fn settling_pauses(&self) -> ExponentialBackoff {
+        self.pauses(self.settling).build()
+    }
+
     /// The pauses between looks at a replica key that is being made.
     pub(crate) fn replication_pauses(&self) -> ExponentialBackoff {
         self.pauses(self.replication).build()

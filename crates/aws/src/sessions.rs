@@ -133,3 +133,131 @@ fn session_name() -> String {
 const SESSION_SECONDS: i32 = 3600;
 
 const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::{Actor, Failure, Provider};
+    use keywright_model::{ResourceKind, Secret};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{ACCOUNT, Canned, attributes};
+    use crate::{AwsProvider, Options};
+
+    fn role() -> Arn {
+        Arn::parse(&format!("arn:aws:iam::{ACCOUNT}:role/admin")).expect("an ARN")
+    }
+
+    fn key() -> Arn {
+        Arn::parse(&format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/k")).expect("an ARN")
+    }
+
+    fn session(expiration: &str) -> Value {
+        json!({ "Credentials": {
+            "AccessKeyId": "ASIASESSION", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": expiration,
+        } })
+    }
+
+    fn role_made_at(created: &str) -> Value {
+        json!({ "Role": {
+            "Path": "/", "RoleName": "admin", "RoleId": "AROA", "Arn": role().as_str(), "CreateDate": created,
+        } })
+    }
+
+    fn now() -> String {
+        let now = aws_smithy_types::DateTime::from(SystemTime::now());
+        now.fmt(aws_smithy_types::date_time::Format::DateTime).expect("a time")
+    }
+
+    async fn read_policy(provider: &AwsProvider) {
+        provider.key_policy(&Actor::Role(role()), &key()).await.expect("a policy");
+        provider.begin_refresh();
+    }
+
+    #[tokio::test]
+    async fn a_session_is_assumed_once_and_signs_the_calls() {
+        let canned = Canned::new()
+            .ok("sts:AssumeRole", session("2099-01-01T00:00:00Z"))
+            .ok("kms:GetKeyPolicy", json!({ "Policy": "{}" }));
+        let provider = canned.provider().await;
+        provider.assume(&role()).await.expect("a session");
+        read_policy(&provider).await;
+        read_policy(&provider).await;
+        assert_eq!(canned.operations(), ["sts:AssumeRole", "kms:GetKeyPolicy", "kms:GetKeyPolicy"]);
+        assert_eq!(canned.sent()[0].access_key_id, "AKIACALLER");
+        assert_eq!(canned.sent()[1].access_key_id, "ASIASESSION");
+        let sent = canned.body("sts:AssumeRole");
+        assert_eq!((&sent["RoleArn"], &sent["DurationSeconds"]), (&json!(role().as_str()), &json!("3600")));
+        assert!(sent["RoleSessionName"].as_str().is_some_and(|name| name.starts_with("keywright-")));
+    }
+
+    #[tokio::test]
+    async fn a_session_is_renewed_before_it_expires() {
+        let canned = Canned::new()
+            .ok("sts:AssumeRole", session(&now()))
+            .ok("sts:AssumeRole", session("2099-01-01T00:00:00Z"))
+            .ok("kms:GetKeyPolicy", json!({ "Policy": "{}" }));
+        let provider = canned.provider().await;
+        provider.assume(&role()).await.expect("a session");
+        read_policy(&provider).await;
+        assert_eq!(canned.count("sts:AssumeRole"), 2);
+    }
+
+    #[tokio::test]
+    async fn a_role_that_iam_has_just_made_is_waited_for() {
+        let canned = Canned::new()
+            .error("sts:AssumeRole", "AccessDenied", "is not authorized to perform: sts:AssumeRole")
+            .error("sts:AssumeRole", "AccessDenied", "is not authorized to perform: sts:AssumeRole")
+            .ok("sts:AssumeRole", session("2099-01-01T00:00:00Z"))
+            .ok("iam:GetRole", role_made_at(&now()));
+        canned.provider().await.assume(&role()).await.expect("a session");
+        assert_eq!(canned.count("sts:AssumeRole"), 3);
+    }
+
+    #[tokio::test]
+    async fn a_role_of_old_that_refuses_is_believed_at_once() {
+        let canned = Canned::new()
+            .error("sts:AssumeRole", "AccessDenied", "is not authorized to perform: sts:AssumeRole")
+            .ok("iam:GetRole", role_made_at("2020-01-01T00:00:00Z"));
+        let error = canned.provider().await.assume(&role()).await.expect_err("denied");
+        assert!(matches!(error.failure, Failure::AccessDenied { .. }), "{error:?}");
+        assert_eq!(canned.count("sts:AssumeRole"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_code_is_not_tried_again() {
+        let canned = Canned::new().error(
+            "sts:AssumeRole",
+            "AccessDenied",
+            "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+        );
+        let mfa = Mfa { serial: "arn:aws:iam::111122223333:mfa/me".into(), code: Secret::new("123456".into()) };
+        let options = Options { mfa: Some(mfa), ..canned.options() };
+        assert!(!format!("{options:?}").contains("123456"));
+        let provider = AwsProvider::connect(options).await.expect("a provider");
+        provider.assume(&role()).await.expect_err("denied");
+        let sent = canned.body("sts:AssumeRole");
+        assert_eq!(
+            (&sent["SerialNumber"], &sent["TokenCode"]),
+            (&json!("arn:aws:iam::111122223333:mfa/me"), &json!("123456"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_call_as_a_role_that_cannot_be_assumed_fails_as_the_assuming_does() {
+        let canned = Canned::new().error("sts:AssumeRole", "AccessDenied", "no");
+        let known = attributes(json!({ "id": "k", "region": "eu-west-1" }));
+        let provider = canned.provider().await;
+        let error = provider.read(&Actor::Role(role()), ResourceKind::KmsKey, &known).await.expect_err("denied");
+        assert!(matches!(error.failure, Failure::AccessDenied { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn the_caller_is_asked_for_once() {
+        let canned = Canned::new();
+        let provider = canned.provider().await;
+        let (first, second) = tokio::join!(provider.caller(), provider.caller());
+        assert_eq!(first.expect("a caller"), second.expect("a caller"));
+        assert_eq!(provider.calls(), [("sts:GetCallerIdentity".to_owned(), 1)].into());
+    }
+}

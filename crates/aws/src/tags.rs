@@ -23,7 +23,9 @@ pub(crate) struct TagChanges {
 
 /// From prior to planned attributes.
 pub(crate) fn changes(prior: &Attributes, planned: &Attributes) -> TagChanges {
-    between(&text_map(prior, "tags_all"), &text_map(planned, "tags"))
+    // AWS's view, which holds the default tags of a Terraform provider, too.
+    let all = Some(text_map(prior, "tags_all")).filter(|tags| !tags.is_empty());
+    between(&all.unwrap_or_else(|| text_map(prior, "tags")), &text_map(planned, "tags"))
 }
 
 /// From tags to tags. The mark of a creation is not touched.

@@ -1,12 +1,13 @@
 //! What a command works with: the modules of a folder, a state, and an AWS.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
-use keywright_engine::{Engine, State, StateStore};
+use keywright_engine::{Engine, Provider, State, StateStore};
 use keywright_local::Aws;
 use keywright_model::{Address, Diagnostic, Diagnostics, ModuleName, Region, ResourceKind, Secret};
 use keywright_module::{Desired, Sources};
@@ -19,6 +20,7 @@ use crate::{failure, ui};
 pub(crate) struct Session {
     pub(crate) engine: Engine,
     pub(crate) desired: Vec<Desired>,
+    provider: Arc<AwsProvider>,
     /// The embedded AWS, to be closed at the end.
     local: Option<Aws>,
 }
@@ -49,8 +51,14 @@ impl Session {
         let provider = AwsProvider::connect(options_for_aws).await.map_err(|error| {
             Diagnostics::from(Diagnostic::error("connection", "AWS cannot be reached").because(failure::chain(&error)))
         })?;
-        let engine = Engine::new(Arc::new(provider), store, options);
-        Ok(Self { engine, desired, local })
+        let provider = Arc::new(provider);
+        let engine = Engine::new(Arc::<AwsProvider>::clone(&provider), store, options);
+        Ok(Self { engine, desired, provider, local })
+    }
+
+    /// How many calls were sent to AWS, by operation.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        self.provider.calls()
     }
 
     /// Lets go of the embedded AWS.

@@ -175,3 +175,79 @@ fn free_sid(document: &Document, wanted: &str) -> String {
 
 /// The statement that AWS's default key policy has.
 const DELEGATION_SID: &str = "EnableIAMUserPermissions";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const CALLER: &str = "arn:aws:sts::111122223333:assumed-role/ops/me";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/with/path/ops";
+
+    fn place() -> KeyPlace {
+        let account = AccountId::parse("111122223333").expect("an account");
+        KeyPlace { account, region: Region::parse("eu-west-1").expect("a Region") }
+    }
+
+    fn policy(statements: Value) -> Document {
+        read(&json!({"Version": "2012-10-17", "Statement": statements}).to_string()).expect("a policy")
+    }
+
+    fn allow(principal: Value, action: &str) -> Value {
+        json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"})
+    }
+
+    #[track_caller]
+    fn check(statements: Value, expect_named: bool, expect_delegating: bool) {
+        let document = policy(statements);
+        let caller = principal(&Arn::parse(CALLER).expect("an ARN"), &named_arns(&document)).expect("a principal");
+        assert_eq!(names(&document, caller, &place()), expect_named, "named");
+        assert_eq!(delegates(&document, &place()), expect_delegating, "delegating");
+    }
+
+    #[test]
+    fn a_policy_names_a_role_by_its_arn_with_any_path_or_leaves_it_to_the_account() {
+        check(json!([allow(json!({"AWS": ROLE}), "kms:*")]), true, false);
+        check(json!([allow(json!({"AWS": ROLE}), "kms:Decrypt")]), false, false);
+        check(json!([allow(json!({"AWS": "arn:aws:iam::111122223333:root"}), "kms:*")]), false, true);
+        check(json!([allow(json!({"AWS": "111122223333"}), "kms:*")]), false, true);
+        check(json!([allow(json!({"AWS": "arn:aws:iam::999999999999:root"}), "kms:*")]), false, false);
+        check(json!([allow(json!({"Service": "logs.eu-west-1.amazonaws.com"}), "kms:*")]), false, false);
+    }
+
+    #[test]
+    fn a_deny_or_a_condition_that_is_not_met_gives_no_proof() {
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "kms:Put*", "Resource": "*"});
+        check(json!([allow(json!({"AWS": ROLE}), "kms:*"), deny]), false, false);
+        let mut with_mfa = allow(json!({"AWS": ROLE}), "kms:*");
+        with_mfa["Condition"] = json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}});
+        check(json!([with_mfa]), false, false);
+    }
+
+    #[test]
+    fn delegation_is_added_under_a_name_that_is_free() {
+        let mut statement = allow(json!({"AWS": ROLE}), "kms:*");
+        statement["Sid"] = json!("EnableIAMUserPermissions");
+        let delegating = with_delegation(&policy(json!([statement])), &place());
+        assert!(delegates(&delegating, &place()));
+        let sids: Vec<_> = delegating.statements.iter().map(|it| it.sid.clone().unwrap_or_default()).collect();
+        assert_eq!(sids, ["EnableIAMUserPermissions1", "EnableIAMUserPermissions"]);
+        assert_eq!(administrator_roles(&delegating, &place()), [Arn::parse(ROLE).expect("an ARN")]);
+    }
+
+    #[test]
+    fn a_union_lets_in_whom_either_lets_in() {
+        let (one, other) = ("arn:aws:iam::111122223333:role/one", "arn:aws:iam::111122223333:role/other");
+        let named = |arn: &str| {
+            let mut statement = allow(json!({"AWS": arn}), "kms:*");
+            statement["Sid"] = json!("Admin");
+            policy(json!([statement]))
+        };
+        let both = union(&named(one), &named(other));
+        assert_eq!(both.statements.len(), 2);
+        assert_eq!(administrator_roles(&both, &place()).len(), 2);
+        assert_eq!(union(&both, &both).statements.len(), 2, "what is there already is not said twice");
+        assert!(Document::parse(&both.to_json(), PolicyKind::Key).is_ok(), "each name stands once");
+    }
+}

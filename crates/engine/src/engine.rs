@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{Address, Arn, ModuleName, ResourceKind};
+use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, ResourceKind};
 use keywright_module::Desired;
 use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Map, Value};
@@ -97,6 +97,7 @@ impl Engine {
     pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
         let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        refuse_other_accounts(&opened.state, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let reinstated: Vec<InstanceKey> = match mode {
             Mode::Normal => desired.iter().flat_map(|module| find_reinstated(&opened.state, module)).collect(),
             Mode::Destroy => Vec::new(),
@@ -272,6 +273,33 @@ impl Opened {
         let Self { lock, journal, stored, recovered, .. } = self;
         Planned { plan, facts, stored, state, dirty, recovered, journal, _lock: lock }
     }
+}
+
+/// What the state holds of another account cannot be seen from here: it would look as if it were gone, and be lost.
+fn refuse_other_accounts(state: &State, scopes: &[Scope]) -> Result<(), Diagnostic> {
+    for scope in scopes {
+        for held in state.held_in(&scope.module) {
+            let arn = held.attributes().get("arn").and_then(Value::as_str).and_then(|arn| Arn::parse(arn).ok());
+            let is_elsewhere =
+                |arn: &Arn| AccountId::parse(arn.account()).is_ok_and(|account| account != scope.account);
+            if let Some(arn) = arn.filter(is_elsewhere) {
+                return Err(of_another_account(&held.key, &arn, scope));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of_another_account(key: &InstanceKey, arn: &Arn, scope: &Scope) -> Diagnostic {
+    let summary = format!(
+        "the state holds `{key}` in account {}, and module `{}` is for account {}",
+        arn.account(),
+        scope.module,
+        scope.account
+    );
+    Diagnostic::error("state-of-another-account", summary)
+        .because(format!("`{arn}` would be left behind, and nothing would manage it any more"))
+        .help("correct `aws_account_id`; for a key in another account, use a folder of its own, or destroy this one first")
 }
 
 /// What a destruction must read: nothing that is only wanted.

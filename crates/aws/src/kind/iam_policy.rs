@@ -39,7 +39,7 @@ impl Kind for IamPolicy {
         cloud.remember_made(policy.arn().unwrap_or_default());
         Ok(described(creation.planned, &policy)
             .observed("description", text(creation.planned, "description"))
-            .observed_policy("policy", document)
+            .policy("policy", document)
             .observed_tags(&text_map(creation.planned, "tags"))
             .done())
     }
@@ -78,7 +78,7 @@ impl Kind for IamPolicy {
             put_version(cloud, actor, arn, document).await?;
         }
         change_tags(cloud, actor, arn, &tags::changes(prior, planned)).await?;
-        let draft = Draft::updated(prior, planned, COMPUTED).observed_policy("policy", document);
+        let draft = Draft::updated(prior, planned, COMPUTED).policy("policy", document);
         Ok(draft.observed_tags(&text_map(planned, "tags")).done())
     }
 
@@ -202,7 +202,7 @@ fn observed(known: &Attributes, policy: &Policy, document: &str) -> Attributes {
     let tags: Texts = iam::tag_texts(policy.tags());
     described(known, policy)
         .observed("description", policy.description())
-        .observed_policy("policy", document)
+        .policy("policy", document)
         .observed_tags(&tags)
         .done()
 }
@@ -233,3 +233,88 @@ fn arn_of<'a>(cloud: &Cloud, known: &'a Attributes) -> Result<&'a str, ProviderE
 }
 
 const COMPUTED: &[&str] = &["arn", "attachment_count", "id", "name", "name_prefix", "path", "policy_id"];
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::Failure;
+    use keywright_model::ResourceKind::IamPolicy as Kind;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Canned, create, delete, read, update};
+
+    const ARN: &str = "arn:aws:iam::111122223333:policy/management";
+
+    fn policy(tags: &Value) -> Value {
+        json!({ "Policy": {
+            "PolicyName": "management", "PolicyId": "ANPA", "Arn": ARN, "Path": "/", "DefaultVersionId": "v3",
+            "AttachmentCount": 0, "Tags": tags,
+        } })
+    }
+
+    fn planned() -> Value {
+        json!({ "name": "management", "path": "/", "policy": "{\"a\":1}", "tags": {} })
+    }
+
+    fn versions() -> Value {
+        let version = |id: &str| json!({ "VersionId": id, "IsDefaultVersion": id == "v12" });
+        json!({ "Versions": [version("v12"), version("v11"), version("v10"), version("v9"), version("v8")] })
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = Canned::new()
+            .ok("iam:CreatePolicy", policy(&json!([])))
+            .ok("iam:GetPolicy", policy(&json!([])))
+            .ok("iam:GetPolicyVersion", json!({ "PolicyVersion": { "Document": "%7B%22a%22%3A%201%7D" } }));
+        let created = create(&canned, Kind, planned()).await.expect("a policy");
+        assert_eq!((&created["id"], &created["policy_id"]), (&json!(ARN), &json!("ANPA")));
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        assert_eq!(canned.body("iam:GetPolicyVersion")["VersionId"], "v3");
+    }
+
+    #[tokio::test]
+    async fn a_policy_of_that_name_is_ours_only_with_our_mark() {
+        let clash = |tags: Value| {
+            Canned::new()
+                .error("iam:CreatePolicy", "EntityAlreadyExists", "there is one")
+                .ok("iam:GetPolicy", policy(&tags))
+                .ok("iam:GetPolicyVersion", json!({ "PolicyVersion": { "Document": "%7B%7D" } }))
+        };
+        let marked = clash(json!([{ "Key": CREATION_TAG, "Value": "token-1" }]));
+        create(&marked, Kind, planned()).await.expect("ours");
+        assert_eq!(marked.body("iam:GetPolicy")["PolicyArn"], ARN);
+        let error = create(&clash(json!([])), Kind, planned()).await.expect_err("taken");
+        assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_sixth_version_takes_the_place_of_the_oldest_that_is_not_the_default() {
+        let canned = Canned::new()
+            .error("iam:CreatePolicyVersion", "LimitExceeded", "five versions")
+            .ok("iam:CreatePolicyVersion", json!({}))
+            .ok("iam:ListPolicyVersions", versions())
+            .ok("iam:DeletePolicyVersion", json!({}));
+        let mut prior = planned();
+        prior["arn"] = json!(ARN);
+        let mut next = prior.clone();
+        next["policy"] = json!("{\"a\":2}");
+        update(&canned, Kind, prior, next).await;
+        assert_eq!(canned.body("iam:DeletePolicyVersion")["VersionId"], "v8");
+        assert_eq!(canned.count("iam:CreatePolicyVersion"), 2);
+    }
+
+    #[tokio::test]
+    async fn all_other_versions_go_before_the_policy_does() {
+        let prior = json!({ "id": ARN });
+        let canned = Canned::new()
+            .ok("iam:ListPolicyVersions", versions())
+            .ok("iam:DeletePolicyVersion", json!({}))
+            .ok("iam:DeletePolicy", json!({}));
+        delete(&canned, Kind, prior.clone()).await.expect("deleted");
+        assert_eq!(canned.count("iam:DeletePolicyVersion"), 4);
+        assert_eq!(canned.operations().last().map(String::as_str), Some("iam:DeletePolicy"));
+        let gone = Canned::new().error("iam:ListPolicyVersions", "NoSuchEntity", "no such policy");
+        delete(&gone, Kind, prior).await.expect("gone");
+    }
+}

@@ -39,7 +39,7 @@ impl Kind for IamRole {
         };
         cloud.remember_made(name);
         let trust_policy = text(creation.planned, "assume_role_policy").unwrap_or_default();
-        let draft = described(creation.planned, &role).observed_policy("assume_role_policy", trust_policy);
+        let draft = described(creation.planned, &role).policy("assume_role_policy", trust_policy);
         Ok(draft.with("managed_policy_arns", json!([])).observed_tags(&text_map(creation.planned, "tags")).done())
     }
 
@@ -83,7 +83,7 @@ impl Kind for IamRole {
         }
         change_tags(cloud, actor, name, &tags::changes(prior, planned)).await?;
         let trust_policy = text(planned, "assume_role_policy").unwrap_or_default().to_owned();
-        let draft = Draft::updated(prior, planned, COMPUTED).observed_policy("assume_role_policy", &trust_policy);
+        let draft = Draft::updated(prior, planned, COMPUTED).policy("assume_role_policy", &trust_policy);
         Ok(draft.observed_tags(&text_map(planned, "tags")).done())
     }
 
@@ -216,7 +216,7 @@ async fn detach_all(cloud: &Cloud, actor: &Actor, name: &str) -> Result<(), Prov
 
 fn observed(known: &Attributes, facts: &RoleFacts, policies: &[String]) -> Attributes {
     described(known, &facts.role)
-        .observed_policy("assume_role_policy", &facts.trust_policy)
+        .policy("assume_role_policy", &facts.trust_policy)
         .observed_set("managed_policy_arns", policies)
         .observed_tags(&facts.tags)
         .done()
@@ -269,3 +269,122 @@ const DEFAULT_SESSION_SECONDS: i32 = 3600;
 
 /// Our own code for a DeleteConflict that will pass.
 const NOT_SETTLED: &str = "DeleteConflictNotSettled";
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::Failure;
+    use keywright_model::ResourceKind::IamRole as Kind;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Canned, create, delete, read, update};
+
+    const TRUST: &str = "{\"Statement\":[],\"Version\":\"2012-10-17\"}";
+
+    fn role(tags: &Value) -> Value {
+        json!({ "Role": {
+            "Path": "/", "RoleName": "admin", "RoleId": "AROAADMIN", "CreateDate": "2026-11-24T12:00:00Z",
+            "Arn": "arn:aws:iam::111122223333:role/admin", "MaxSessionDuration": 3600,
+            "AssumeRolePolicyDocument": "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D",
+            "Tags": tags,
+        } })
+    }
+
+    fn planned() -> Value {
+        json!({ "name": "admin", "assume_role_policy": TRUST, "path": "/", "max_session_duration": 3600, "tags": { "a": "b" } })
+    }
+
+    fn mark(token: &str) -> Value {
+        json!([{ "Key": "a", "Value": "b" }, { "Key": CREATION_TAG, "Value": token }])
+    }
+
+    fn attached(policies: &Value) -> Value {
+        json!({ "AttachedPolicies": policies, "IsTruncated": false })
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = Canned::new()
+            .ok("iam:CreateRole", role(&json!([])))
+            .ok("iam:GetRole", role(&mark("token-1")))
+            .ok("iam:ListAttachedRolePolicies", attached(&json!([])));
+        let created = create(&canned, Kind, planned()).await.expect("a role");
+        let expect = json!({
+            "arn": "arn:aws:iam::111122223333:role/admin", "assume_role_policy": TRUST,
+            "create_date": "2026-11-24T12:00:00Z", "description": null, "force_detach_policies": false, "id": "admin",
+            "inline_policy": [], "managed_policy_arns": [], "max_session_duration": 3600, "name": "admin",
+            "name_prefix": "", "path": "/", "permissions_boundary": null, "tags": { "a": "b" },
+            "tags_all": { "a": "b" }, "unique_id": "AROAADMIN",
+        });
+        assert_eq!(created, expect);
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        assert_eq!(canned.sent()[0].region, "us-east-1", "IAM is asked in the partition's own Region");
+        let sent = canned.body("iam:CreateRole");
+        assert_eq!(sent["Tags.member.2.Key"], CREATION_TAG);
+    }
+
+    #[tokio::test]
+    async fn a_role_of_that_name_is_ours_only_with_our_mark() {
+        let clash = || {
+            let canned = Canned::new().error("iam:CreateRole", "EntityAlreadyExists", "there is one");
+            canned.ok("iam:ListAttachedRolePolicies", attached(&json!([])))
+        };
+        create(&clash().ok("iam:GetRole", role(&mark("token-1"))), Kind, planned()).await.expect("ours");
+        for other in [mark("another"), json!([])] {
+            let canned = clash().ok("iam:GetRole", role(&other));
+            let error = create(&canned, Kind, planned()).await.expect_err("taken");
+            assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trusted_principal_that_iam_does_not_see_yet_is_waited_for() {
+        let canned = Canned::new()
+            .error("iam:CreateRole", "MalformedPolicyDocument", "Invalid principal in policy: \"AWS\":\"arn:x\"")
+            .ok("iam:CreateRole", role(&json!([])));
+        create(&canned, Kind, planned()).await.expect("a role");
+        assert_eq!(canned.count("iam:CreateRole"), 2);
+        let malformed =
+            Canned::new().error("iam:CreateRole", "MalformedPolicyDocument", "This policy contains invalid Json");
+        create(&malformed, Kind, planned()).await.expect_err("malformed");
+        assert_eq!(malformed.count("iam:CreateRole"), 1);
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_called_for() {
+        let cases: &[(&str, Value, &[&str])] = &[
+            ("assume_role_policy", json!("{ \"Version\":\"2012-10-17\", \"Statement\":[] }"), &[]),
+            ("assume_role_policy", json!("{}"), &["iam:UpdateAssumeRolePolicy"]),
+            ("description", json!("x"), &["iam:UpdateRole"]),
+            ("max_session_duration", json!(7200), &["iam:UpdateRole"]),
+            ("permissions_boundary", json!("arn:aws:iam::aws:policy/B"), &["iam:PutRolePermissionsBoundary"]),
+            ("tags", json!({ "c": "d" }), &["iam:UntagRole", "iam:TagRole"]),
+        ];
+        let everything = ["UpdateAssumeRolePolicy", "UpdateRole", "PutRolePermissionsBoundary", "UntagRole", "TagRole"];
+        for (name, value, expect) in cases {
+            let canned =
+                everything.iter().fold(Canned::new(), |canned, name| canned.ok(&format!("iam:{name}"), json!({})));
+            let mut prior = planned();
+            prior["tags_all"] = json!({ "a": "b" });
+            let mut next = prior.clone();
+            next[*name] = value.clone();
+            update(&canned, Kind, prior, next).await;
+            assert_eq!(canned.operations(), *expect, "{name}: {value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_attached_by_others_keeps_the_role_and_is_not_waited_for() {
+        let conflict = || Canned::new().error("iam:DeleteRole", "DeleteConflict", "must detach all policies first");
+        let theirs = json!([{ "PolicyName": "p", "PolicyArn": "arn:aws:iam::aws:policy/P" }]);
+        let canned = conflict().ok("iam:ListAttachedRolePolicies", attached(&theirs));
+        delete(&canned, Kind, planned()).await.expect_err("attached");
+        assert_eq!(canned.count("iam:DeleteRole"), 1);
+
+        let settling =
+            conflict().ok("iam:DeleteRole", json!({})).ok("iam:ListAttachedRolePolicies", attached(&json!([])));
+        delete(&settling, Kind, planned()).await.expect("detached a moment ago");
+        let gone = Canned::new().error("iam:DeleteRole", "NoSuchEntity", "no such role");
+        delete(&gone, Kind, planned()).await.expect("gone");
+    }
+}

@@ -76,3 +76,38 @@ fn names_of<'a>(cloud: &Cloud, known: &'a Attributes) -> Result<(&'a str, &'a st
 fn attributes(known: &Attributes, role: &str, policy: &str) -> Attributes {
     Draft::of(known).or("id", format!("{role}/{policy}")).with("policy_arn", policy).with("role", role).done()
 }
+
+#[cfg(test)]
+mod tests {
+    use keywright_model::ResourceKind::IamRolePolicyAttachment as Kind;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Canned, create, delete, read};
+
+    const POLICY: &str = "arn:aws:iam::111122223333:policy/management";
+
+    fn planned() -> Value {
+        json!({ "role": "admin", "policy_arn": POLICY })
+    }
+
+    #[tokio::test]
+    async fn what_was_attached_reads_back_as_the_same() {
+        let attached = json!({ "AttachedPolicies": [{ "PolicyName": "management", "PolicyArn": POLICY }] });
+        let canned = Canned::new().ok("iam:AttachRolePolicy", json!({})).ok("iam:ListAttachedRolePolicies", attached);
+        let created = create(&canned, Kind, planned()).await.expect("attached");
+        assert_eq!(created["id"], format!("admin/{POLICY}"));
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created.clone()));
+        let imported = json!({ "id": format!("admin/{POLICY}") });
+        assert_eq!(read(&canned, Kind, imported).await, Some(created));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_attached_is_gone() {
+        let none = Canned::new().ok("iam:ListAttachedRolePolicies", json!({ "AttachedPolicies": [] }));
+        assert_eq!(read(&none, Kind, planned()).await, None);
+        let no_role = Canned::new().error("iam:ListAttachedRolePolicies", "NoSuchEntity", "no such role");
+        assert_eq!(read(&no_role, Kind, planned()).await, None);
+        let detached = Canned::new().error("iam:DetachRolePolicy", "NoSuchEntity", "not attached");
+        delete(&detached, Kind, planned()).await.expect("gone");
+    }
+}

@@ -136,3 +136,72 @@ async fn attributes(
         .with("target_key_id", known_target)
         .done())
 }
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::Failure;
+    use keywright_model::ResourceKind::KmsAlias as Kind;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Canned, create, delete, read, update};
+
+    fn planned() -> Value {
+        json!({ "name": "alias/app", "target_key_id": "mrk-1", "region": "eu-west-1" })
+    }
+
+    fn listed(target: &str) -> Value {
+        json!({ "Aliases": [{ "AliasName": "alias/app", "TargetKeyId": target }], "Truncated": false })
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = Canned::new().ok("kms:CreateAlias", json!({})).ok("kms:ListAliases", listed("mrk-1"));
+        let created = create(&canned, Kind, planned()).await.expect("an alias");
+        let expect = json!({
+            "arn": "arn:aws:kms:eu-west-1:111122223333:alias/app", "id": "alias/app", "name": "alias/app",
+            "name_prefix": "", "region": "eu-west-1", "target_key_id": "mrk-1",
+            "target_key_arn": "arn:aws:kms:eu-west-1:111122223333:key/mrk-1",
+        });
+        assert_eq!(created, expect);
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        assert_eq!(canned.body("kms:ListAliases")["KeyId"], "mrk-1", "only this key's aliases are listed");
+    }
+
+    #[tokio::test]
+    async fn an_alias_that_was_given_to_another_key_is_seen() {
+        let canned =
+            Canned::new().ok("kms:ListAliases", json!({ "Aliases": [] })).ok("kms:ListAliases", listed("other"));
+        let found = read(&canned, Kind, planned()).await.expect("an alias");
+        assert_eq!(found["target_key_id"], "other");
+        let gone = Canned::new().ok("kms:ListAliases", json!({ "Aliases": [] }));
+        assert_eq!(read(&gone, Kind, planned()).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_alias_that_is_there_is_ours_only_on_our_key() {
+        let clash = || Canned::new().error("kms:CreateAlias", "AlreadyExistsException", "there is one");
+        create(&clash().ok("kms:ListAliases", listed("mrk-1")), Kind, planned()).await.expect("ours");
+        let error = create(&clash().ok("kms:ListAliases", listed("other")), Kind, planned()).await.expect_err("taken");
+        assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn only_another_key_is_an_update() {
+        let mut same_key = planned();
+        same_key["target_key_id"] = json!("arn:aws:kms:eu-west-1:111122223333:key/mrk-1");
+        let canned = Canned::new().ok("kms:UpdateAlias", json!({}));
+        update(&canned, Kind, planned(), same_key.clone()).await;
+        assert_eq!(canned.count("kms:UpdateAlias"), 0);
+        same_key["target_key_id"] = json!("mrk-2");
+        update(&canned, Kind, planned(), same_key).await;
+        assert_eq!(canned.body("kms:UpdateAlias")["TargetKeyId"], "mrk-2");
+    }
+
+    #[tokio::test]
+    async fn an_alias_that_is_gone_is_deleted() {
+        let canned = Canned::new().error("kms:DeleteAlias", "NotFoundException", "no such alias");
+        delete(&canned, Kind, planned()).await.expect("gone");
+        let denied = Canned::new().error("kms:DeleteAlias", "AccessDeniedException", "no");
+        delete(&denied, Kind, planned()).await.expect_err("denied");
+    }
+}

@@ -203,3 +203,74 @@ async fn key_arn(cloud: &Cloud, known: &Attributes, key: &Key) -> Result<String,
 
 const EQUALS: &str = "encryption_context_equals";
 const SUBSET: &str = "encryption_context_subset";
+
+#[cfg(test)]
+mod tests {
+    use keywright_model::ResourceKind::KmsGrant as Kind;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Canned, create, delete, find_created, read};
+
+    const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/replication";
+
+    fn planned() -> Value {
+        json!({
+            "key_id": KEY, "region": "eu-central-1", "name": "S3ReplicationGrant", "grantee_principal": ROLE,
+            "operations": ["Encrypt", "Decrypt"],
+            "constraints": [{ "encryption_context_equals": { "a": "b" }, "encryption_context_subset": {} }],
+        })
+    }
+
+    fn listed(operations: &Value) -> Value {
+        json!({ "Grants": [{
+            "KeyId": KEY, "GrantId": "g1", "Name": "S3ReplicationGrant", "GranteePrincipal": ROLE,
+            "Operations": operations, "Constraints": { "EncryptionContextEquals": { "a": "b" } },
+        }] })
+    }
+
+    #[tokio::test]
+    async fn the_grant_is_made_where_the_key_is_and_its_token_is_not_kept() {
+        let canned = Canned::new()
+            .ok("kms:CreateGrant", json!({ "GrantId": "g1", "GrantToken": "hush" }))
+            .ok("kms:ListGrants", listed(&json!(["Encrypt", "Decrypt"])));
+        let created = create(&canned, Kind, planned()).await.expect("a grant");
+        assert_eq!(canned.sent()[0].region, "eu-central-1");
+        let sent = canned.body("kms:CreateGrant");
+        assert_eq!((&sent["Name"], &sent["KeyId"]), (&json!("S3ReplicationGrant"), &json!("mrk-1")));
+        assert_eq!(sent["Constraints"], json!({ "EncryptionContextEquals": { "a": "b" } }));
+        assert_eq!((&created["grant_token"], &created["id"]), (&Value::Null, &json!(format!("{KEY}:g1"))));
+        assert!(!created.to_string().contains("hush"));
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        assert_eq!(canned.body("kms:ListGrants")["GrantId"], "g1", "not all of the key's grants are listed");
+    }
+
+    #[tokio::test]
+    async fn a_grantee_that_kms_does_not_see_yet_is_waited_for() {
+        let canned = Canned::new()
+            .error("kms:CreateGrant", "InvalidArnException", "ARN does not refer to a valid principal")
+            .ok("kms:CreateGrant", json!({ "GrantId": "g1" }));
+        create(&canned, Kind, planned()).await.expect("a grant");
+        assert_eq!(canned.count("kms:CreateGrant"), 2);
+    }
+
+    #[tokio::test]
+    async fn a_grant_of_other_operations_is_not_the_one_that_was_made() {
+        let ours = Canned::new().ok("kms:ListGrants", listed(&json!(["Decrypt", "Encrypt"])));
+        assert_eq!(find_created(&ours, Kind, planned()).await.expect("the grant")["grant_id"], "g1");
+        let other = Canned::new().ok("kms:ListGrants", listed(&json!(["Decrypt"])));
+        assert_eq!(find_created(&other, Kind, planned()).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_revoked_by_its_id_and_fine_if_gone() {
+        let prior = json!({ "id": format!("{KEY}:g1"), "region": "eu-central-1" });
+        let canned = Canned::new().ok("kms:RevokeGrant", json!({}));
+        delete(&canned, Kind, prior.clone()).await.expect("revoked");
+        assert_eq!(canned.body("kms:RevokeGrant"), json!({ "KeyId": "mrk-1", "GrantId": "g1" }));
+        for code in ["NotFoundException", "InvalidGrantIdException"] {
+            let gone = Canned::new().error("kms:RevokeGrant", code, "no such grant");
+            delete(&gone, Kind, prior.clone()).await.expect("gone");
+        }
+    }
+}

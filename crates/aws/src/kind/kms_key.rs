@@ -2,13 +2,13 @@ use async_trait::async_trait;
 use aws_sdk_kms::types::KeyMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
+use keywright_engine::{Actor, Attributes, Creation, CreationToken, Observed, ProviderError};
 use keywright_model::Region;
 
 use super::Kind;
-use crate::attributes::{Draft, any_differs, differs, flag, policy_differs, text, whole};
+use crate::attributes::{Draft, any_differs, differs, flag, policy_differs, text, text_map, whole};
 use crate::cloud::Cloud;
-use crate::error::{failed, has_code, is_access_denied, is_unseen_principal, may_have_happened};
+use crate::error::{failed, has_code, is_access_denied, is_unseen_principal, may_have_happened, own_error};
 use crate::kms::{self, Key, KeyFacts, Rotation};
 use crate::tags;
 
@@ -103,7 +103,7 @@ fn observed(known: &Attributes, region: &Region, facts: &KeyFacts) -> Observed {
         .with("is_enabled", facts.metadata.enabled())
         .with("enable_key_rotation", facts.rotation.enabled)
         .with("rotation_period_in_days", facts.rotation.period_in_days)
-        .observed_policy("policy", &facts.policy)
+        .policy("policy", &facts.policy)
         .observed_tags(&facts.tags)
         .done();
     Observed { attributes, standing: kms::standing(&facts.metadata) }
@@ -149,8 +149,7 @@ async fn send_create(
     };
     let refused_for_now = |error: &ProviderError| is_unseen_principal(error) || has_code(error, "Throttling");
     let answer = cloud.patience.while_settling(refused_for_now, create).await?;
-    let missing =
-        || crate::error::own_error("kms:CreateKey", region, "IncompleteAnswer", "the key's metadata is missing");
+    let missing = || own_error("kms:CreateKey", region, "IncompleteAnswer", "the key's metadata is missing");
     answer.key_metadata.ok_or_else(missing)
 }
 
@@ -186,23 +185,41 @@ async fn created(
         .with("is_enabled", flag(creation.planned, "is_enabled").unwrap_or(true))
         .with("enable_key_rotation", rotation.enabled)
         .with("rotation_period_in_days", rotation.period_in_days)
-        .observed_policy("policy", &policy)
-        .observed_tags(&crate::attributes::text_map(creation.planned, "tags"))
+        .policy("policy", &policy)
+        .observed_tags(&text_map(creation.planned, "tags"))
         .done())
 }
 
-/// The key that carries the mark of this creation. Only an unfinished run looks for one, so it may take a while.
+/// The key that carries the mark of this creation. Only an unfinished run looks for one, and a key that
+/// is overlooked is paid for without end: so it looks again until KMS has had the time to show it.
 async fn find_marked(
     cloud: &Cloud,
     actor: &Actor,
     creation: &Creation<'_>,
     region: &Region,
 ) -> Result<Option<Key>, ProviderError> {
-    let keys = list_keys(cloud, actor, region).await?;
+    let mut pauses = cloud.patience.settling_pauses();
+    loop {
+        cloud.facts.key_tags.clear();
+        let keys = list_keys(cloud, actor, region).await?;
+        match (first_marked(cloud, actor, keys, creation.token).await?, pauses.next()) {
+            (Some(key), _) => return Ok(Some(key)),
+            (None, Some(pause)) => tokio::time::sleep(pause).await,
+            (None, None) => return Ok(None),
+        }
+    }
+}
+
+async fn first_marked(
+    cloud: &Cloud,
+    actor: &Actor,
+    keys: Vec<Key>,
+    token: &CreationToken,
+) -> Result<Option<Key>, ProviderError> {
     let marked = stream::iter(keys)
         .map(|key| async move {
             match kms::tags(cloud, actor, &key).await {
-                Ok(tags) => Ok(tags.filter(|tags| tags::are_marked(tags, creation.token)).map(|_| key)),
+                Ok(tags) => Ok(tags.filter(|tags| tags::are_marked(tags, token)).map(|_| key)),
                 // The tags of ours can be read: someone else's key.
                 Err(error) if is_access_denied(&error) => Ok(None),
                 Err(error) => Err(error),
@@ -257,8 +274,8 @@ fn updated(prior: &Attributes, planned: &Attributes) -> Attributes {
     let draft = Draft::updated(prior, planned, COMPUTED)
         .with("enable_key_rotation", rotation.enabled)
         .with("rotation_period_in_days", rotation.period_in_days)
-        .observed_policy("policy", &policy)
-        .observed_tags(&crate::attributes::text_map(planned, "tags"));
+        .policy("policy", &policy)
+        .observed_tags(&text_map(planned, "tags"));
     if is_described { draft.observed("description", text(planned, "description")).done() } else { draft.done() }
 }
 
@@ -425,6 +442,16 @@ mod tests {
         assert_eq!(found["enable_key_rotation"], false, "cut before it was rotated: the next plan sees it");
         assert_eq!(found["rotation_period_in_days"], Value::Null);
         assert_eq!(found["tags"], json!({ "Name": "x" }));
+    }
+
+    #[tokio::test]
+    async fn looks_again_for_a_key_that_kms_does_not_list_yet() {
+        let canned = Canned::new()
+            .ok("kms:ListKeys", json!({ "Keys": [] }))
+            .ok("kms:ListKeys", json!({ "Keys": [{ "KeyId": ID }] }))
+            .ok("kms:ListResourceTags", json!({ "Tags": [{ "TagKey": CREATION_TAG, "TagValue": "token-1" }] }))
+            .merged(answering());
+        assert!(find_created(&canned, Kind, planned()).await.is_some());
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ impl Kind for KmsKeyPolicy {
         let (Some(metadata), Some(policy)) = (metadata, policy) else {
             return Ok(None);
         };
-        let attributes = attributes(known, &key).observed_policy("policy", &policy).done();
+        let attributes = attributes(known, &key).policy("policy", &policy).done();
         Ok(Some(Observed { attributes, standing: kms::standing(&metadata) }))
     }
 
@@ -66,8 +66,7 @@ async fn put(cloud: &Cloud, actor: &Actor, planned: &Attributes) -> Result<Attri
 }
 
 fn normalized(planned: &Attributes, key: &Key) -> Attributes {
-    let policy = policy_text::normalized(text(planned, "policy").unwrap_or_default());
-    attributes(planned, key).with("policy", policy).done()
+    attributes(planned, key).policy("policy", text(planned, "policy").unwrap_or_default()).done()
 }
 
 fn attributes(known: &Attributes, key: &Key) -> Draft {
@@ -82,4 +81,40 @@ fn attributes(known: &Attributes, key: &Key) -> Draft {
 fn key_of(cloud: &Cloud, known: &Attributes) -> Result<Key, ProviderError> {
     let name = if text(known, "key_id").is_some() { "key_id" } else { "id" };
     Key::named_by(cloud, known, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_model::ResourceKind::KmsKeyPolicy as Kind;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Canned, create, delete, find_created, update};
+
+    fn planned(policy: &str) -> Value {
+        json!({ "key_id": "mrk-1", "region": "eu-west-1", "policy": policy })
+    }
+
+    #[tokio::test]
+    async fn puts_the_policy_and_never_bypasses_the_lock_out_check() {
+        let canned = Canned::new().ok("kms:PutKeyPolicy", json!({}));
+        let created = create(&canned, Kind, planned("{ \"b\": 1, \"a\": 2 }")).await.expect("put");
+        let sent = canned.body("kms:PutKeyPolicy");
+        assert_eq!(sent, json!({ "KeyId": "mrk-1", "PolicyName": "default", "Policy": "{ \"b\": 1, \"a\": 2 }" }));
+        assert_eq!((&created["policy"], &created["id"]), (&json!("{\"a\":2,\"b\":1}"), &json!("mrk-1")));
+    }
+
+    #[tokio::test]
+    async fn is_made_once_the_key_has_that_very_policy() {
+        let canned = Canned::new().ok("kms:GetKeyPolicy", json!({ "Policy": "{\"a\" : 1}" }));
+        assert!(find_created(&canned, Kind, planned("{\"a\":1}")).await.is_some());
+        assert!(find_created(&canned, Kind, planned("{\"a\":2}")).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_says_the_same_is_not_put_and_deleting_it_calls_nothing() {
+        let canned = Canned::new();
+        update(&canned, Kind, planned("{\"a\":1}"), planned("{ \"a\": 1 }")).await;
+        delete(&canned, Kind, planned("{}")).await.expect("nothing to do");
+        assert!(canned.operations().is_empty());
+    }
 }

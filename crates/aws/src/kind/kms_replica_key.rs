@@ -45,6 +45,7 @@ impl Kind for KmsReplicaKey {
         creation: &Creation<'_>,
     ) -> Result<Option<Attributes>, ProviderError> {
         let (_, replica) = places(cloud, creation.planned)?;
+        kms::forget(cloud, &replica);
         let Some(facts) = kms::facts(cloud, actor, &replica).await? else {
             return Ok(None);
         };
@@ -218,7 +219,7 @@ async fn created(
     Ok(described(creation.planned, &replica.region, metadata)
         .with("enabled", flag(creation.planned, "enabled").unwrap_or(true))
         .with("key_rotation_enabled", rotation.enabled)
-        .observed_policy("policy", &policy)
+        .policy("policy", &policy)
         .observed_tags(&text_map(creation.planned, "tags"))
         .done())
 }
@@ -227,7 +228,7 @@ fn observed(known: &Attributes, region: &Region, facts: &KeyFacts) -> Observed {
     let attributes = described(known, region, &facts.metadata)
         .with("enabled", facts.metadata.enabled())
         .with("key_rotation_enabled", facts.rotation.enabled)
-        .observed_policy("policy", &facts.policy)
+        .policy("policy", &facts.policy)
         .observed_tags(&facts.tags)
         .done();
     Observed { attributes, standing: kms::standing(&facts.metadata) }
@@ -254,9 +255,124 @@ fn primary_arn(metadata: &KeyMetadata) -> Option<&str> {
 fn updated(prior: &Attributes, planned: &Attributes) -> Attributes {
     let tags: Texts = text_map(planned, "tags");
     let policy = text(planned, "policy").or_else(|| text(prior, "policy")).unwrap_or_default().to_owned();
-    Draft::updated(prior, planned, COMPUTED).observed_policy("policy", &policy).observed_tags(&tags).done()
+    Draft::updated(prior, planned, COMPUTED).policy("policy", &policy).observed_tags(&tags).done()
 }
 
 const COMPUTED: &[&str] = &["arn", "id", "key_id", "key_rotation_enabled", "key_spec", "key_usage", "region"];
 
 const DEFAULT_DELETION_WINDOW: i32 = 30;
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::{CREATION_TAG, Failure};
+    use keywright_model::ResourceKind::KmsReplicaKey as Kind;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Canned, create, find_created, read, update};
+
+    const ID: &str = "mrk-1234567890abcdef1234567890abcdef";
+    const PRIMARY: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234567890abcdef1234567890abcdef";
+    const REPLICA: &str = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234567890abcdef1234567890abcdef";
+
+    fn metadata(state: &str) -> Value {
+        json!({ "KeyMetadata": {
+            "KeyId": ID, "Arn": REPLICA, "Description": "copy", "Enabled": state == "Enabled", "KeyState": state,
+            "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "MultiRegion": true,
+            "MultiRegionConfiguration": {
+                "MultiRegionKeyType": "REPLICA", "PrimaryKey": { "Arn": PRIMARY, "Region": "eu-west-1" },
+            },
+        } })
+    }
+
+    fn planned() -> Value {
+        json!({
+            "primary_key_arn": PRIMARY, "region": "eu-central-1", "description": "copy", "enabled": true,
+            "deletion_window_in_days": 30, "policy": "{\"Id\":\"own\"}", "tags": { "Name": "r" },
+        })
+    }
+
+    fn facts(canned: Canned, tags: &Value) -> Canned {
+        canned
+            .ok("kms:GetKeyPolicy", json!({ "Policy": "{\"Id\":\"own\"}" }))
+            .ok("kms:GetKeyRotationStatus", json!({ "KeyRotationEnabled": true, "RotationPeriodInDays": 365 }))
+            .ok("kms:ListResourceTags", json!({ "Tags": tags }))
+    }
+
+    fn named() -> Value {
+        json!([{ "TagKey": "Name", "TagValue": "r" }])
+    }
+
+    #[tokio::test]
+    async fn replicates_from_the_primarys_region_with_a_policy_of_its_own_and_waits() {
+        let canned = Canned::new()
+            .ok("kms:ReplicateKey", json!({}))
+            .ok("kms:DescribeKey", metadata("Creating"))
+            .ok("kms:DescribeKey", metadata("Creating"))
+            .ok("kms:DescribeKey", metadata("Enabled"));
+        let canned = facts(canned, &named());
+        let created = create(&canned, Kind, planned()).await.expect("a replica");
+        let regions: Vec<_> = canned.sent().iter().map(|sent| sent.region.clone()).collect();
+        assert_eq!(regions[..2], ["eu-west-1", "eu-central-1"], "asked of the primary, watched where it is made");
+        let sent = canned.body("kms:ReplicateKey");
+        assert_eq!((&sent["Policy"], &sent["ReplicaRegion"]), (&json!("{\"Id\":\"own\"}"), &json!("eu-central-1")));
+        assert_eq!(sent["Tags"][1], json!({ "TagKey": CREATION_TAG, "TagValue": "token-1" }));
+        assert_eq!(canned.count("kms:DescribeKey"), 3);
+        assert_eq!((&created["id"], &created["arn"]), (&json!(ID), &json!(REPLICA)));
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+    }
+
+    #[tokio::test]
+    async fn a_replica_that_stays_creating_is_given_up_on() {
+        let canned = Canned::new().ok("kms:ReplicateKey", json!({})).ok("kms:DescribeKey", metadata("Creating"));
+        let error = create(&canned, Kind, planned()).await.expect_err("still creating");
+        assert!(error.failure.to_string().contains("still being created"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_replica_on_its_way_out_is_rescued_and_brought_in_line() {
+        let others = json!([{ "TagKey": "Name", "TagValue": "old" }, { "TagKey": "Gone", "TagValue": "x" }]);
+        let canned = Canned::new()
+            .error("kms:ReplicateKey", "AlreadyExistsException", "there is one")
+            .ok("kms:DescribeKey", metadata("PendingDeletion"))
+            .ok("kms:DescribeKey", metadata("Enabled"));
+        let canned = ["CancelKeyDeletion", "EnableKey", "PutKeyPolicy", "UntagResource", "TagResource"]
+            .iter()
+            .fold(facts(canned, &others), |canned, name| canned.ok(&format!("kms:{name}"), json!({})));
+        create(&canned, Kind, planned()).await.expect("rescued");
+        let writes =
+            ["kms:CancelKeyDeletion", "kms:EnableKey", "kms:PutKeyPolicy", "kms:UntagResource", "kms:TagResource"];
+        let found: Vec<_> = canned.operations().into_iter().filter(|name| writes.contains(&name.as_str())).collect();
+        assert_eq!(found, writes);
+        assert_eq!(canned.body("kms:UntagResource")["TagKeys"], json!(["Gone"]));
+        assert!(canned.sent().iter().skip(1).all(|sent| sent.region == "eu-central-1"));
+    }
+
+    #[tokio::test]
+    async fn a_live_replica_of_someone_else_is_left_alone() {
+        let canned = Canned::new()
+            .error("kms:ReplicateKey", "AlreadyExistsException", "there is one")
+            .ok("kms:DescribeKey", metadata("Enabled"));
+        let error = create(&facts(canned, &named()), Kind, planned()).await.expect_err("taken");
+        assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn only_a_live_replica_of_our_primary_is_found() {
+        let live = facts(Canned::new().ok("kms:DescribeKey", metadata("Enabled")), &named());
+        assert!(find_created(&live, Kind, planned()).await.is_some());
+        let going = facts(Canned::new().ok("kms:DescribeKey", metadata("PendingDeletion")), &named());
+        assert!(find_created(&going, Kind, planned()).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_changed_policy_is_put_where_the_replica_is() {
+        let canned = Canned::new().ok("kms:PutKeyPolicy", json!({}));
+        let mut prior = planned();
+        prior["id"] = json!(ID);
+        let mut next = prior.clone();
+        next["policy"] = json!("{}");
+        update(&canned, Kind, prior, next).await;
+        assert_eq!(canned.operations(), ["kms:PutKeyPolicy"]);
+        assert_eq!(canned.sent()[0].region, "eu-central-1");
+    }
+}

@@ -185,3 +185,80 @@ fn metric_of(attributes: &Attributes) -> Option<(&str, &str)> {
 }
 
 const DEFAULT_UNIT: &str = "None";
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::Failure;
+    use keywright_model::ResourceKind::LogMetricFilter as Kind;
+
+    use super::*;
+    use crate::testing::{Canned, create, delete, find_created, read, update};
+
+    fn planned() -> Value {
+        json!({
+            "name": "denied", "log_group_name": "trail", "pattern": "{ $.a = 1 }", "region": "eu-west-1",
+            "metric_transformation": [{ "name": "m", "namespace": "Keywright/KMS", "value": "1", "default_value": 0 }],
+        })
+    }
+
+    fn filter(name: &str, metric: &str) -> Value {
+        json!({
+            "filterName": name, "logGroupName": "trail", "filterPattern": "{ $.a = 1 }",
+            "metricTransformations": [
+                { "metricName": metric, "metricNamespace": "Keywright/KMS", "metricValue": "1", "defaultValue": 0.0 },
+            ],
+        })
+    }
+
+    fn listed(filters: &[Value]) -> Value {
+        json!({ "metricFilters": filters })
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = Canned::new()
+            .ok("logs:DescribeMetricFilters", listed(&[filter("denied-too", "m")]))
+            .ok("logs:DescribeMetricFilters", listed(&[filter("denied-too", "x"), filter("denied", "m")]))
+            .ok("logs:PutMetricFilter", json!({}));
+        let created = create(&canned, Kind, planned()).await.expect("a filter");
+        let metric = json!([{
+            "default_value": "0", "dimensions": {}, "name": "m", "namespace": "Keywright/KMS", "unit": "None", "value": "1",
+        }]);
+        assert_eq!(created["metric_transformation"], metric);
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        assert_eq!(canned.body("logs:PutMetricFilter")["metricTransformations"][0]["defaultValue"], 0.0);
+    }
+
+    #[tokio::test]
+    async fn a_filter_of_someone_else_is_not_overwritten() {
+        let canned = Canned::new().ok("logs:DescribeMetricFilters", listed(&[filter("denied", "theirs")]));
+        let error = create(&canned, Kind, planned()).await.expect_err("taken");
+        assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+        assert_eq!(find_created(&canned, Kind, planned()).await, None);
+        let ours = Canned::new().ok("logs:DescribeMetricFilters", listed(&[filter("denied", "m")]));
+        assert!(find_created(&ours, Kind, planned()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_filter_without_its_log_group_is_gone() {
+        let no_group = |operation| Canned::new().error(operation, "ResourceNotFoundException", "no such log group");
+        assert_eq!(read(&no_group("logs:DescribeMetricFilters"), Kind, planned()).await, None);
+        delete(&no_group("logs:DeleteMetricFilter"), Kind, planned()).await.expect("gone");
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_called_for() {
+        let canned = Canned::new().ok("logs:PutMetricFilter", json!({}));
+        let read_back = json!([{
+            "default_value": "0", "dimensions": {}, "name": "m", "namespace": "Keywright/KMS", "unit": "None", "value": "1",
+        }]);
+        let mut prior = planned();
+        prior["metric_transformation"] = read_back;
+        update(&canned, Kind, prior.clone(), prior.clone()).await;
+        assert_eq!(canned.count("logs:PutMetricFilter"), 0);
+        let mut next = prior.clone();
+        next["pattern"] = json!("{ $.b = 1 }");
+        update(&canned, Kind, prior, next).await;
+        assert_eq!(canned.body("logs:PutMetricFilter")["filterPattern"], "{ $.b = 1 }");
+    }
+}

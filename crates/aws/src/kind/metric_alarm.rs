@@ -256,3 +256,98 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 const DEFAULT_MISSING_DATA: &str = "missing";
+
+#[cfg(test)]
+mod tests {
+    use keywright_engine::Failure;
+    use keywright_model::ResourceKind::MetricAlarm as Kind;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::{Canned, create, find_created, read, update};
+
+    const ARN: &str = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:decrypt";
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alarms";
+
+    fn planned() -> Value {
+        json!({
+            "actions_enabled": true, "alarm_actions": [TOPIC], "alarm_description": "many", "alarm_name": "decrypt",
+            "comparison_operator": "GreaterThanThreshold", "datapoints_to_alarm": 2,
+            "dimensions": { "KeyArn": "k", "Operation": "Decrypt" }, "evaluate_low_sample_count_percentiles": null,
+            "evaluation_periods": 3, "extended_statistic": null, "insufficient_data_actions": [],
+            "metric_name": "SuccessfulRequest", "namespace": "AWS/KMS", "ok_actions": [TOPIC], "period": 300,
+            "region": "eu-west-1", "statistic": "Sum", "tags": { "a": "b" }, "threshold": 100,
+            "threshold_metric_id": null, "treat_missing_data": "notBreaching", "unit": null,
+        })
+    }
+
+    fn described() -> Value {
+        json!({ "MetricAlarms": [{
+            "AlarmName": "decrypt", "AlarmArn": ARN, "AlarmDescription": "many", "ActionsEnabled": true,
+            "AlarmActions": [TOPIC], "OKActions": [TOPIC], "InsufficientDataActions": [], "Namespace": "AWS/KMS",
+            "MetricName": "SuccessfulRequest", "Statistic": "Sum", "Period": 300, "EvaluationPeriods": 3,
+            "DatapointsToAlarm": 2, "Threshold": 100.0, "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+            "Dimensions": [{ "Name": "Operation", "Value": "Decrypt" }, { "Name": "KeyArn", "Value": "k" }],
+        }] })
+    }
+
+    fn tagged(token: &str) -> Value {
+        json!({ "Tags": [{ "Key": "a", "Value": "b" }, { "Key": CREATION_TAG, "Value": token }] })
+    }
+
+    #[tokio::test]
+    async fn what_was_created_reads_back_as_the_same() {
+        let canned = Canned::new()
+            .ok("cloudwatch:DescribeAlarms", json!({ "MetricAlarms": [] }))
+            .ok("cloudwatch:DescribeAlarms", described())
+            .ok("cloudwatch:PutMetricAlarm", json!({}))
+            .ok("cloudwatch:ListTagsForResource", tagged("token-1"));
+        let created = create(&canned, Kind, planned()).await.expect("an alarm");
+        assert_eq!((&created["arn"], &created["id"]), (&json!(ARN), &json!("decrypt")));
+        assert_eq!(created["threshold"].to_string(), "100");
+        assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
+        let sent = canned.body("cloudwatch:PutMetricAlarm");
+        assert_eq!((&sent["OKActions"], &sent["Threshold"]), (&json!([TOPIC]), &json!(100.0)));
+        assert_eq!(sent["Tags"][1], json!({ "Key": CREATION_TAG, "Value": "token-1" }));
+    }
+
+    #[tokio::test]
+    async fn an_alarm_of_someone_else_is_not_overwritten() {
+        let canned = Canned::new().ok("cloudwatch:DescribeAlarms", described());
+        let error = create(&canned, Kind, planned()).await.expect_err("taken");
+        assert!(matches!(error.failure, Failure::AlreadyExists { .. }), "{error:?}");
+        assert_eq!(canned.count("cloudwatch:PutMetricAlarm"), 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_marked_alarm_is_found() {
+        for (token, expect) in [("token-1", true), ("another", false)] {
+            let canned = Canned::new()
+                .ok("cloudwatch:DescribeAlarms", described())
+                .ok("cloudwatch:ListTagsForResource", tagged(token));
+            assert_eq!(find_created(&canned, Kind, planned()).await.is_some(), expect, "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_called_for() {
+        let cases: &[(&str, Value, &[&str])] = &[
+            ("threshold", json!(100.0), &[]),
+            ("threshold", json!(5), &["cloudwatch:PutMetricAlarm"]),
+            ("ok_actions", json!([]), &["cloudwatch:PutMetricAlarm"]),
+            ("tags", json!({ "a": "c" }), &["cloudwatch:TagResource"]),
+        ];
+        for (name, value, expect) in cases {
+            let canned =
+                Canned::new().ok("cloudwatch:PutMetricAlarm", json!({})).ok("cloudwatch:TagResource", json!({}));
+            let mut prior = planned();
+            prior["arn"] = json!(ARN);
+            prior["tags_all"] = json!({ "a": "b" });
+            let mut next = prior.clone();
+            next[*name] = value.clone();
+            update(&canned, Kind, prior, next).await;
+            assert_eq!(canned.operations(), *expect, "{name}: {value}");
+        }
+    }
+}

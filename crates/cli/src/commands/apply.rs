@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use keywright_engine::{Action, Applied, Cancel, Doing, Event, Happening, Mode, Plan, Planned, Report, ResourceChange};
 use keywright_model::{Diagnostic, Diagnostics, ResourceKind};
 use serde_json::json;
 
-use super::plan::{data, options, show, told};
+use super::plan::{options, show, told};
 use super::{End, saved};
 use crate::args::{ApplyArguments, Configuration, Connection, DestroyArguments, Planning};
 use crate::render::{diagnostics, values};
@@ -51,7 +53,7 @@ impl Run<'_> {
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
         if !json {
-            show(planned.plan(), false, self.planning.show_policies);
+            show(planned.plan(), &session.calls(), json, self.planning.show_policies);
         }
         if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;
@@ -73,8 +75,9 @@ async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
 async fn end(session: Session, planned: Planned, json: bool) -> Result<End, Diagnostics> {
     let plan = planned.plan().clone();
     let report = apply(&session, planned, json).await?;
+    let end = finish(&plan, &report, &session.calls(), json);
     session.close();
-    Ok(finish(&plan, &report, json))
+    Ok(end)
 }
 
 async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report, Diagnostics> {
@@ -159,13 +162,16 @@ fn capitalized(doing: Doing) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-/// Tells what came of it: where data is wanted, in one object, with the plan.
-fn finish(plan: &Plan, report: &Report, json: bool) -> End {
+/// Tells what came of it.
+fn finish(plan: &Plan, report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
     let problems = report.diagnostics();
     if json {
-        ui::data(
-            &json!({ "plan": data(plan), "complete": report.is_complete(), "outputs": report.outputs, "diagnostics": diagnostics::data(&problems) }),
-        );
+        ui::data(&json!({
+            "complete": report.is_complete(),
+            "outputs": report.outputs,
+            "diagnostics": diagnostics::data(&problems),
+            "aws_calls": calls,
+        }));
     } else {
         ui::diagnose(&problems);
         let outcome = if report.is_complete() { "complete" } else { "incomplete" };

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use keywright_engine::{EngineError, Mode, Options, Plan};
 use keywright_model::Diagnostics;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{End, saved};
 use crate::args::{Connection, PlanArguments, Planning};
@@ -15,7 +17,7 @@ pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
     let planned = session.engine.plan(&session.desired, mode).await.map_err(told)?;
     let plan = planned.plan();
-    show(plan, arguments.configuration.json, arguments.planning.show_policies);
+    show(plan, &session.calls(), arguments.configuration.json, arguments.planning.show_policies);
     if let Some(file) = &arguments.out {
         saved::write(file, &arguments.configuration, &planned.to_saved())?;
         ui::say(&format!("\nSaved to {0}. `keywright apply {0}` carries it out.", file.display()));
@@ -39,23 +41,19 @@ fn who() -> String {
 }
 
 /// Shows a plan, as data or as text.
-pub(super) fn show(plan: &Plan, json: bool, show_policies: bool) {
+pub(super) fn show(plan: &Plan, calls: &BTreeMap<String, u64>, json: bool, show_policies: bool) {
     if json {
-        ui::data(&data(plan));
+        let mut data = plan.to_terraform_json();
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
+            fields.insert("summary".to_owned(), json!(plan.counts()));
+            fields.insert("aws_calls".to_owned(), json!(calls));
+        }
+        ui::data(&data);
         return;
     }
     ui::diagnose(&plan.findings);
     ui::result(&summary::text(plan, policies(show_policies)));
-}
-
-/// A plan as data.
-pub(super) fn data(plan: &Plan) -> Value {
-    let mut data = plan.to_terraform_json();
-    if let Some(fields) = data.as_object_mut() {
-        fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
-        fields.insert("summary".to_owned(), json!(plan.counts()));
-    }
-    data
 }
 
 pub(super) fn policies(show: bool) -> summary::Policies {

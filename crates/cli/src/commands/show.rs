@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use keywright_engine::{State, StateStore};
 use keywright_model::Diagnostics;
 
@@ -11,7 +13,7 @@ use crate::{session, ui};
 pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
     if saved::is_saved_plan(&arguments.path) {
         let saved = saved::plan(&arguments.path)?;
-        show(&saved.plan(), arguments.json, arguments.show_policies);
+        show(&saved.plan(), &BTreeMap::new(), arguments.json, arguments.show_policies);
         return Ok(End::Fine);
     }
     let store = StateStore::new(session::state_path(&arguments.path, arguments.local)?);

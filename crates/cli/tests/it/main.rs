@@ -8,3 +8,4 @@ mod folder;
 mod lifecycle;
 mod sdk;
 mod switches;
+mod trouble;

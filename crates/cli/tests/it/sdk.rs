@@ -27,6 +27,18 @@ impl Sdk {
         Self { credentials: credentials(account, "test", None), ..self.clone() }
     }
 
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The access key of a new user that no policy gives anything.
+    pub(crate) async fn user_without_permissions(&self, name: &str) -> (String, String) {
+        self.iam().create_user().user_name(name).send().await.expect("a user");
+        let answer = self.iam().create_access_key().user_name(name).send().await.expect("an access key");
+        let key = answer.access_key.expect("a key");
+        (key.access_key_id, key.secret_access_key)
+    }
+
     /// A session of a role.
     pub(crate) async fn assume(&self, role: &str) -> Self {
         let answer = self.sts().assume_role().role_arn(role).role_session_name("test").send().await.expect("a session");
@@ -56,10 +68,6 @@ impl Sdk {
 
     pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
         aws_sdk_sts::Client::new(&self.config(REGION))
-    }
-
-    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
-        aws_sdk_sns::Client::new(&self.config(REGION))
     }
 
     fn cloudwatch(&self, region: &str) -> aws_sdk_cloudwatch::Client {

@@ -181,7 +181,9 @@ impl<'a> Execution<'a> {
         }
         self.save();
         for (at, task, elapsed) in settled {
-            self.strike_out(&task);
+            if self.broken.is_none() {
+                self.strike_out(&task);
+            }
             self.set(at, Progress::Done);
             let id = self.id(at);
             self.tell(at, Happening::Finished { id: id.clone(), elapsed });
@@ -189,15 +191,16 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Whether a step's success must be kept.
+    /// Takes a step's success into the state.
     fn record(&mut self, at: usize, task: &Task, attributes: Option<Attributes>) {
         let Some(work) = self.steps.get(at).map(|step| step.work) else { return };
         match work {
             Work::Make(change) => self.record_made(change, task, attributes),
             Work::Delete(change) => {
-                let key = self.old_key(change);
-                self.run.state.remove(&key);
-                self.run.dirty = true;
+                if let Some(key) = self.old_key(change) {
+                    self.run.state.remove(&key);
+                    self.run.dirty = true;
+                }
             }
             Work::PutPolicy(policy) | Work::PutBridge(policy) | Work::Delegate(policy) => {
                 self.record_policy(work, policy, task);
@@ -227,7 +230,7 @@ impl<'a> Execution<'a> {
         let (Some(policy), Task::Put { policy: text, resource, .. }) = (plan.key_policies.get(at), task) else {
             return;
         };
-        let key = self.policy_key(at);
+        let Some(key) = self.policy_key(at) else { return };
         self.run.state.set_attribute(&key, "policy", json!(text));
         if let Some(delegated) = (work == Work::Delegate(at)).then_some(key) {
             self.delegated.insert(delegated);
@@ -325,10 +328,10 @@ impl<'a> Execution<'a> {
             Work::MakeServiceLinkedRole(at) => (plan.prerequisites.get(at)?.role.to_string(), Doing::Create),
             Work::Make(at) => (change(at)?.address.to_string(), Doing::of(change(at)?)),
             Work::Settle(at) => (change(at)?.address.to_string(), Doing::Settle),
-            Work::Delete(at) => (self.old_key(at).to_string(), Doing::Delete),
+            Work::Delete(at) => (self.old_key(at)?.to_string(), Doing::Delete),
             Work::PutPolicy(at) => (policy(at)?.resource.to_string(), Doing::PutPolicy),
             Work::PutBridge(at) => (policy(at)?.resource.to_string(), Doing::PutInterimPolicy),
-            Work::Delegate(at) => (self.policy_key(at).to_string(), Doing::PutInterimPolicy),
+            Work::Delegate(at) => (self.policy_key(at)?.to_string(), Doing::PutInterimPolicy),
         })
     }
 
@@ -357,22 +360,19 @@ impl<'a> Execution<'a> {
     }
 
     /// Where the object that goes stands by now.
-    fn old_key(&self, at: usize) -> InstanceKey {
-        let key = self.change(at).map(ResourceChange::key);
-        let deposed = self.deposed.get(&at).cloned();
-        match key {
-            Some(key) => InstanceKey { deposed: deposed.or(key.deposed), ..key },
-            None => InstanceKey::current(&NOWHERE),
-        }
+    fn old_key(&self, at: usize) -> Option<InstanceKey> {
+        let key = self.change(at)?.key();
+        let deposed = self.deposed.get(&at).cloned().or(key.deposed);
+        Some(InstanceKey { deposed, ..key })
     }
 
     /// The key whose policy is put.
-    fn policy_key(&self, at: usize) -> InstanceKey {
-        let Some(policy) = self.run.plan.key_policies.get(at) else { return InstanceKey::current(&NOWHERE) };
-        let replaced =
-            self.run.plan.changes.iter().position(|change| change.address == policy.key && change.deposed.is_none());
-        let deposed = replaced.filter(|_| policy.leaves).and_then(|change| self.deposed.get(&change).cloned());
-        InstanceKey { address: policy.key.clone(), deposed: policy.deposed.clone().or(deposed) }
+    fn policy_key(&self, at: usize) -> Option<InstanceKey> {
+        let policy = self.run.plan.key_policies.get(at)?;
+        let is_its_change = |change: &ResourceChange| change.address == policy.key && change.deposed.is_none();
+        let replaced = self.run.plan.changes.iter().position(is_its_change).filter(|_| policy.leaves);
+        let deposed = replaced.and_then(|change| self.deposed.get(&change).cloned());
+        Some(InstanceKey { address: policy.key.clone(), deposed: policy.deposed.clone().or(deposed) })
     }
 
     /// Who makes the calls on a resource.
@@ -434,11 +434,3 @@ fn kind_of(value: &Value) -> Value {
         }
     }
 }
-
-/// Stands in where a plan's numbers lead nowhere, which they never do.
-const NOWHERE: keywright_model::Address = keywright_model::Address {
-    module: None,
-    kind: keywright_model::ResourceKind::KmsKey,
-    name: String::new(),
-    index: None,
-};

@@ -3,9 +3,10 @@
 //! Source: <https://developer.hashicorp.com/terraform/internals/json-format>.
 
 use keywright_model::{Address, Index};
+use keywright_policy::{Access, Condition};
 use serde_json::{Map, Value, json};
 
-use super::change::{Action, Drift, OutputChange, Plan, ResourceChange};
+use super::change::{Action, Drift, KeyPolicyChange, OutputChange, Plan, ResourceChange};
 use crate::provider::Attributes;
 use crate::schema::schema;
 
@@ -21,6 +22,11 @@ impl Plan {
             "applyable": !self.is_no_op(),
             "complete": true,
             "errored": false,
+            "keywright": {
+                "key_policies": self.key_policies.iter().map(key_policy).collect::<Vec<_>>(),
+                "administrators": self.administrators,
+                "service_linked_roles": self.prerequisites,
+            },
         })
     }
 }
@@ -33,8 +39,8 @@ fn resource_change(change: &ResourceChange) -> Value {
     let mut inner = json!({
         "actions": actions(&change.action),
         "before": change.before,
-        "after": change.after,
-        "after_unknown": change.after_unknown,
+        "after": change.after.as_ref().map(|after| known_part(after, &change.after_unknown)),
+        "after_unknown": unknown_part(change),
         "before_sensitive": sensitive(change, change.before.as_ref()),
         "after_sensitive": sensitive(change, change.after.as_ref()),
     });
@@ -45,6 +51,67 @@ fn resource_change(change: &ResourceChange) -> Value {
     }
     object.insert("change".to_owned(), inner);
     object.into()
+}
+
+/// What is known: Terraform leaves the rest out of maps, and puts null for it in lists.
+fn known_part(after: &Attributes, unknown: &Map<String, Value>) -> Map<String, Value> {
+    let is_unknown = |name: &String| unknown.get(name) == Some(&Value::Bool(true));
+    let part = |(name, value): (&String, &Value)| match (value, unknown.get(name)) {
+        (Value::Object(inner), Some(Value::Object(not_known))) => (name.clone(), known_part(inner, not_known).into()),
+        _ => (name.clone(), value.clone()),
+    };
+    after.iter().filter(|(name, _)| !is_unknown(name)).map(part).collect()
+}
+
+/// `true` for what is not known, and the bare shape of what is.
+fn unknown_part(change: &ResourceChange) -> Map<String, Value> {
+    let Some(after) = &change.after else { return Map::new() };
+    let mut part = Map::new();
+    for attribute in schema(change.kind()).attributes {
+        let shape = match change.after_unknown.get(attribute.name) {
+            Some(unknown) => unknown.clone(),
+            None => after.get(attribute.name).map_or(json!(false), shape),
+        };
+        if shape != json!(false) {
+            part.insert(attribute.name.to_owned(), shape);
+        }
+    }
+    part
+}
+
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Object(fields) => {
+            let composite = fields.iter().map(|(name, field)| (name.clone(), shape(field)));
+            Value::Object(composite.filter(|(_, shape)| *shape != json!(false)).collect())
+        }
+        _ => json!(false),
+    }
+}
+
+fn key_policy(change: &KeyPolicyChange) -> Value {
+    let access = change.access();
+    let told = |all: &[Access]| all.iter().map(told).collect::<Vec<_>>();
+    json!({
+        "key": change.key,
+        "region": change.region,
+        "resource": change.resource,
+        "before": change.before,
+        "after": change.after,
+        "gained": access.as_ref().map(|access| told(&access.gained)),
+        "lost": access.as_ref().map(|access| told(&access.lost)),
+    })
+}
+
+fn told(access: &Access) -> Value {
+    let condition = |it: &Condition| json!({"operator": it.operator, "key": it.key, "values": it.values});
+    json!({
+        "principal": access.principal,
+        "effect": access.effect.to_string(),
+        "actions": access.actions,
+        "conditions": access.conditions.iter().map(condition).collect::<Vec<_>>(),
+    })
 }
 
 fn drift(drift: &Drift) -> Value {

@@ -148,3 +148,63 @@ fn read(path: &Path, text: &str) -> Result<Vec<Begun>, StateError> {
     }
     Ok(open)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(token: &str) -> Begun {
+        Begun {
+            address: address::parse("module.kms.aws_kms_key.k").expect("an address"),
+            token: CreationToken(token.to_owned()),
+            role: None,
+            planned: Attributes::new(),
+            interim_policy: None,
+            dependencies: Vec::new(),
+            replaces: None,
+        }
+    }
+
+    #[test]
+    fn what_was_begun_and_not_done_is_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.journal");
+        let (mut journal, open) = Journal::open(path.clone()).expect("a journal");
+        assert!(open.is_empty() && !path.exists());
+        journal.begin(&[&begun("one"), &begun("two")]).expect("written");
+        journal.done(&CreationToken("one".into())).expect("written");
+        let (mut again, open) = Journal::open(path.clone()).expect("a journal");
+        assert_eq!(open, [begun("two")]);
+        again.close();
+        assert!(path.exists(), "something is open");
+        again.done(&CreationToken("two".into())).expect("written");
+        again.close();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_torn_last_line_was_never_sent_and_is_written_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.journal");
+        let (mut journal, _) = Journal::open(path.clone()).expect("a journal");
+        journal.begin(&[&begun("one"), &begun("two")]).expect("written");
+        let text = std::fs::read_to_string(&path).expect("a text");
+        for length in text.find('\n').expect("a line") + 1..text.len() {
+            std::fs::write(&path, text.get(..length).expect("ASCII")).expect("written");
+            let (mut journal, open) = Journal::open(path.clone()).expect("a journal");
+            assert_eq!(open, [begun("one")]);
+            journal.begin(&[&begun("three")]).expect("written");
+            let (_, open) = Journal::open(path.clone()).expect("a journal");
+            assert_eq!(open, [begun("one"), begun("three")]);
+        }
+    }
+
+    #[test]
+    fn a_line_in_the_middle_that_is_none_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.journal");
+        std::fs::write(&path, "{}\n{}\n").expect("written");
+        let error = Journal::open(path).expect_err("it is corrupt");
+        assert!(matches!(error, StateError::Journal { line: 1, .. }), "{error}");
+    }
+}

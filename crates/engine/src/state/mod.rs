@@ -17,7 +17,7 @@ pub use store::{StateError, StateStore};
 
 use crate::address::InstanceKey;
 use crate::provider::Attributes;
-use crate::schema::schema;
+use crate::schema::{Schema, schema};
 
 /// A state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ impl State {
         let resource = self.resource_for(&key.address);
         let found = resource.instances.iter_mut().find(|instance| instance.is_at(key));
         match found {
-            Some(instance) => instance.renew(schema.complete(attributes), dependencies),
+            Some(instance) => instance.renew(attributes, schema, dependencies),
             None => resource.instances.push(Instance::new(key, schema.complete(attributes), dependencies)),
         }
         self.sort();
@@ -317,8 +317,9 @@ impl Instance {
         }
     }
 
-    fn renew(&mut self, attributes: Attributes, dependencies: Option<Vec<String>>) {
-        self.attributes = Some(attributes);
+    fn renew(&mut self, attributes: Attributes, schema: &Schema, dependencies: Option<Vec<String>>) {
+        self.attributes = Some(schema.complete(attributes));
+        self.schema_version = schema.version;
         self.status = None;
         if let Some(dependencies) = dependencies {
             self.dependencies = dependencies;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use keywright_model::Diagnostic;
 
 use super::{LockInfo, State, StateLock, VERSION};
+use crate::schema::schema;
 
 /// Where a state lives: a file, its backup, its lock and its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,20 @@ pub enum StateError {
         /// Its version.
         version: u64,
     },
+    /// A resource was written by a later provider.
+    #[error(
+        "`{address}` in the state `{path}` is of a newer schema: version {version}, and this program knows {known}"
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The resource.
+        address: String,
+        /// Its version.
+        version: u64,
+        /// The version that this program knows.
+        known: u64,
+    },
     /// Another run has the state.
     #[error("the state `{path}` is locked by another run: {holder}")]
     Locked {
@@ -84,7 +99,9 @@ impl StateError {
             Self::Corrupt { .. } => {
                 ("state-corrupt", "nothing was changed; restore the file from its `.backup` or from version control")
             }
-            Self::Newer { .. } => ("state-newer", "use a newer keywright; nothing was changed"),
+            Self::Newer { .. } | Self::NewerSchema { .. } => {
+                ("state-newer", "use a newer keywright; nothing was changed")
+            }
             Self::Older { .. } => ("state-older", "let Terraform 0.13 or later rewrite it (`terraform apply`) first"),
             Self::Locked { .. } => (
                 "state-locked",
@@ -168,11 +185,24 @@ impl StateStore {
         }
         let document: serde_json::Value = serde_json::from_str(text).map_err(|error| self.corrupt(error))?;
         match document.get("version").and_then(serde_json::Value::as_u64) {
-            Some(VERSION) => serde_json::from_value(document).map_err(|error| self.corrupt(error)),
+            Some(VERSION) => serde_json::from_value(document)
+                .map_err(|error| self.corrupt(error))
+                .and_then(|state| self.check(state)),
             Some(version) if version > VERSION => Err(StateError::Newer { path: self.path.clone(), version }),
             Some(version) => Err(StateError::Older { path: self.path.clone(), version }),
             None => Err(self.corrupt("it has no `version`")),
         }
+    }
+
+    fn check(&self, state: State) -> Result<State, StateError> {
+        let newer = state.held().find(|held| held.instance.schema_version > schema(held.kind()).version);
+        let error = newer.map(|held| StateError::NewerSchema {
+            path: self.path.clone(),
+            address: held.key.to_string(),
+            version: held.instance.schema_version,
+            known: schema(held.kind()).version,
+        });
+        error.map_or(Ok(state), Err)
     }
 
     fn corrupt(&self, reason: impl ToString) -> StateError {

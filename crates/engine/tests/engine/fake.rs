@@ -206,7 +206,8 @@ impl Fake {
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match kind {
             ResourceKind::KmsKey | ResourceKind::KmsReplicaKey | ResourceKind::IamPolicy => text("arn"),
-            ResourceKind::KmsAlias | ResourceKind::LogMetricFilter => format!("{}@{}", text("name"), text("region")),
+            ResourceKind::KmsAlias => format!("{}@{}", text("name"), text("region")),
+            ResourceKind::LogMetricFilter => format!("{}/{}@{}", text("log_group_name"), text("name"), text("region")),
             ResourceKind::MetricAlarm => format!("{}@{}", text("alarm_name"), text("region")),
             ResourceKind::KmsGrant => text("id"),
             ResourceKind::IamRole => text("name"),

@@ -5,6 +5,7 @@
 mod cuts;
 mod fake;
 mod keys;
+mod modules;
 mod plans;
 mod states;
 mod wish;
@@ -90,4 +91,15 @@ pub(crate) async fn refusal(setup: &Setup, wish: &Wish) -> Vec<&'static str> {
 pub(crate) fn action_of(planned: &Planned, address: &keywright_model::Address) -> Action {
     let change = planned.plan().changes.iter().find(|it| it.address == *address && it.deposed.is_none());
     change.expect("a change").action.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_can_go_on_in_a_task_of_its_own() {
+    let setup = Setup::new();
+    let engine = setup.engine();
+    let run = tokio::spawn(async move {
+        let planned = engine.plan(&[Wish::default().desired()], Mode::Normal).await.expect("a plan");
+        engine.apply(planned, &Cancel::new(), &|_: &Event| {}).await.expect("a report")
+    });
+    assert!(run.await.expect("it ends").is_complete());
 }

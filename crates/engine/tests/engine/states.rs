@@ -133,6 +133,18 @@ async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_resource_of_a_newer_schema_is_refused() {
+    let setup = Setup::new();
+    let state = json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x", "outputs": {},
+        "resources": [{"module": "module.kms", "mode": "managed", "type": "aws_kms_key", "name": "k", "provider": "p", "instances": [{"schema_version": 7, "attributes": {}}]}],
+    });
+    std::fs::write(setup.path(), state.to_string()).expect("written");
+    let error = setup.engine().state().expect_err("it is newer").to_string();
+    assert!(error.contains("module.kms.aws_kms_key.k") && error.contains("version 7"), "{error}");
+}
+
+#[test]
 fn a_state_that_is_not_there_is_empty() {
     let state = StateStore::new("/nowhere/terraform.tfstate").load().expect("an empty state");
     assert!(state.is_empty());
