@@ -3,6 +3,13 @@
 //!
 //! These are measurements, not tests: machines are noisy, and nothing fails here for being slow.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement that people run by hand: it prints, and fails loudly"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use keywright_engine::{Action, KeyPolicyChange, Mode, OutputChange, Plan, ResourceChange};
-use keywright_policy::{Access, Condition, Effect};
+use keywright_policy::{Access, Condition, Effect, KMS_ACTIONS};
 use serde_json::Value;
 
 use super::plan::{self, Shown, Sign};
@@ -124,13 +124,51 @@ fn key_access(change: &KeyPolicyChange) -> String {
 fn line(access: &Access, sign: Sign, allowed: &str, denied: &str) -> String {
     let style = sign.style();
     let verb = if access.effect == Effect::Allow { allowed } else { denied };
-    let mut text =
-        format!("  {style}{}{style:#} {} {verb} {}", sign.sign(), access.principal, access.actions.join(", "));
+    let mut text = format!("  {style}{}{style:#} {} {verb}", sign.sign(), access.principal);
+    for line in wrapped(&brief(&access.actions)) {
+        let _ = write!(text, "\n      {line}");
+    }
     for condition in &access.conditions {
         let _ = write!(text, "\n      if {}", condition_text(condition));
     }
     text.push('\n');
     text
+}
+
+/// The actions without `kms:`, and families of which all are meant as a pattern: `GenerateDataKey*`.
+fn brief(actions: &[String]) -> Vec<String> {
+    let mut rest: Vec<&str> = actions.iter().map(|action| action.strip_prefix("kms:").unwrap_or(action)).collect();
+    let mut brief = Vec::new();
+    for family in FAMILIES {
+        let members = KMS_ACTIONS.iter().filter_map(|action| action.strip_prefix("kms:"));
+        let mut members = members.filter(|action| action.starts_with(family));
+        if members.all(|member| rest.contains(&member)) {
+            rest.retain(|action| !action.starts_with(family));
+            brief.push(format!("{family}*"));
+        }
+    }
+    brief.extend(rest.into_iter().map(str::to_owned));
+    brief.sort();
+    brief
+}
+
+/// The words, with commas, in lines that fit a terminal.
+fn wrapped(words: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() + 2 <= LINE => {
+                line.push_str(", ");
+                line.push_str(word);
+            }
+            Some(line) => {
+                line.push(',');
+                lines.push(word.clone());
+            }
+            None => lines.push(word.clone()),
+        }
+    }
+    lines
 }
 
 fn condition_text(condition: &Condition) -> String {
@@ -178,3 +216,24 @@ fn counts(plan: &Plan) -> String {
 }
 
 const NO_CHANGES: &str = "No changes. Your infrastructure matches the configuration.";
+const FAMILIES: &[&str] = &["GenerateDataKey", "ReEncrypt"];
+const LINE: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_of_actions_are_named_by_their_pattern_only_where_all_are_meant() {
+        let all = KMS_ACTIONS.iter().filter(|action| action.contains("ReEncrypt")).map(|action| (*action).to_owned());
+        let all: Vec<String> = all.chain(["kms:Decrypt".to_owned()]).collect();
+        assert_eq!(brief(&all), ["Decrypt", "ReEncrypt*"]);
+        assert_eq!(brief(&["kms:ReEncryptTo".to_owned(), "kms:*".to_owned()]), ["*", "ReEncryptTo"]);
+    }
+
+    #[test]
+    fn long_lists_are_wrapped() {
+        let words = vec!["w".repeat(60), "x".repeat(60), "y".to_owned()];
+        assert_eq!(wrapped(&words), [format!("{},", "w".repeat(60)), format!("{}, y", "x".repeat(60))]);
+    }
+}

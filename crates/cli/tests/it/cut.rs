@@ -189,6 +189,29 @@ fn a_destroy_that_was_cut_after_any_call_is_taken_up() {
     });
 }
 
+#[test]
+fn a_second_apply_only_reads_and_reads_each_fact_once() {
+    let stage = Stage::new();
+    stage.is_through(Mode::Normal);
+    let state = std::fs::read(stage.state_path()).expect("a state");
+    let before = stage.aws.calls().len();
+    stage.is_through(Mode::Normal);
+    let calls: Vec<_> = stage.aws.calls().split_off(before);
+    let writes: Vec<_> = calls.iter().filter(|call| !call.read_only && call.operation != "AssumeRole").collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    let count = calls.len();
+    // Each filter of a log group is a fact of its own, and authorized on the group.
+    let calls = calls.iter().filter(|call| call.operation != "DescribeMetricFilters");
+    let mut facts: Vec<String> =
+        calls.map(|call| format!("{} in {} of {:?}", call.operation, call.region, call.resources)).collect();
+    let read = facts.len();
+    facts.sort();
+    facts.dedup();
+    assert_eq!(facts.len(), read, "a fact is read twice: {facts:#?}");
+    assert!(count < 30, "{count} calls");
+    assert_eq!(std::fs::read(stage.state_path()).expect("a state"), state, "the state is not written");
+}
+
 /// Tries one cut after the other until a run gets through before it is cut, and there were enough of them.
 fn in_two_threads(try_cut: impl Fn(usize) -> bool + Sync) {
     let (next, cuts) = (AtomicUsize::new(1), AtomicUsize::new(0));

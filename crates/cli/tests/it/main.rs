@@ -2,6 +2,14 @@
 //!
 //! One test binary: the AWS SDK is slow to link.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod cut;
 mod documents;
 mod folder;

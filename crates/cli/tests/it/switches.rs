@@ -1,5 +1,7 @@
 //! Each input of the module, applied, looked at in AWS, planned again without changes, and destroyed.
 
+use std::sync::Mutex;
+
 use serde_json::Value;
 
 use crate::folder::{ACCOUNT, Folder};
@@ -9,19 +11,20 @@ use crate::sdk::{REGION, REPLICA_REGION};
 fn each_switch_makes_what_it_promises_and_is_taken_back() {
     let cases: Value = serde_json::from_str(include_str!("../../../../conformance/switches.json")).expect("cases");
     let cases = cases["cases"].as_array().expect("a list");
-    let queue = std::sync::Mutex::new(cases.iter());
+    let queue = Mutex::new(cases.iter());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some(case) = {
-                    let next = queue.lock().expect("a queue").next();
-                    next
-                } {
-                    check(case)
+                while let Some(case) = next(&queue) {
+                    check(case);
                 }
             });
         }
     });
+}
+
+fn next<'a>(queue: &Mutex<std::slice::Iter<'a, Value>>) -> Option<&'a Value> {
+    queue.lock().expect("a queue").next()
 }
 
 fn check(case: &Value) {
@@ -117,4 +120,22 @@ fn with_root_removed_root_and_operator_are_denied_and_the_admin_role_is_not() {
 
 fn code<E: aws_smithy_types::error::metadata::ProvideErrorMetadata>(error: &E) -> Option<&str> {
     error.code()
+}
+
+#[test]
+fn each_example_applies_without_a_flag_and_a_second_plan_changes_nothing() {
+    for example in ["complete", "dev", "stage", "prod"] {
+        let folder = Folder::new("");
+        let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(example);
+        for entry in std::fs::read_dir(source).expect("an example") {
+            let file = entry.expect("an entry").path();
+            if file.is_file() {
+                std::fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("a copy");
+            }
+        }
+        folder.apply();
+        let again = folder.local("plan", &["--detailed-exitcode"]);
+        assert_eq!(again.code, 0, "{example}: {}{}", again.stdout, again.stderr);
+        folder.destroy();
+    }
 }
