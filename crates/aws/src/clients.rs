@@ -6,7 +6,9 @@ use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -96,8 +98,34 @@ async fn usual_configuration(options: &Options) -> SdkConfig {
     };
     // Who names a profile means it, also where the environment holds a key: as the AWS CLI has it.
     let region = ProviderConfig::default().with_region(Some(aws_region(&options.home)));
-    let credentials = ProfileFileCredentialsProvider::builder().configure(&region).profile_name(profile).build();
+    let files = ProfileFileCredentialsProvider::builder().configure(&region).profile_name(profile).build();
+    let credentials = NamedProfile { name: profile.clone(), files };
     loader.profile_name(profile).credentials_provider(credentials).load().await
+}
+
+/// The credentials of one profile. Where there are none, its name is told.
+#[derive(Debug)]
+struct NamedProfile {
+    name: String,
+    files: ProfileFileCredentialsProvider,
+}
+
+impl ProvideCredentials for NamedProfile {
+    fn provide_credentials<'a>(&'a self) -> ProvidedCredentials<'a>
+    where
+        Self: 'a,
+    {
+        ProvidedCredentials::new(async {
+            let given = self.files.provide_credentials().await;
+            given.map_err(|error| match error {
+                CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(format!(
+                    "the AWS configuration files have no credentials for the profile `{}`",
+                    self.name
+                )),
+                other => other,
+            })
+        })
+    }
 }
 
 /// Without a look at files or the environment: what is given is all there is.

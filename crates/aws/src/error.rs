@@ -137,12 +137,19 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
 /// What each cause says, once: many say what their own cause says.
 fn words_of(chain: &[&(dyn Error + 'static)]) -> String {
     let mut words: Vec<String> = Vec::new();
-    for said in chain.iter().map(|cause| one_line(&cause.to_string())) {
+    for said in chain.iter().map(|cause| told(&cause.to_string())) {
         if !EMPTY_WORDS.contains(&said.as_str()) && !words.iter().any(|before| before.contains(&said)) {
             words.push(said);
         }
     }
     words.join(": ")
+}
+
+/// What a cause says of itself: neither the request that it shows whole, nor the list of what was tried.
+fn told(message: &str) -> String {
+    let line = one_line(message);
+    let said = line.split(" to request `").next().unwrap_or_default();
+    said.trim_end_matches(". Attempted:").to_owned()
 }
 
 /// The first line. What follows it in an answer about a signature repeats the request, with the token of the session.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
-use keywright_engine::{Engine, Provider, StateStore};
+use keywright_engine::{Engine, Provider, State, StateStore};
 use keywright_local::Aws;
-use keywright_model::{Diagnostic, Diagnostics, Region, Secret};
+use keywright_model::{Address, Diagnostic, Diagnostics, ModuleName, Region, ResourceKind, Secret};
 use keywright_module::{Desired, Sources};
 
 use crate::args::{Configuration, Connection};
@@ -38,10 +38,13 @@ impl Session {
         let desired = desired(configuration)?;
         let home = home(&desired)?;
         let store = StateStore::new(state_path(&configuration.folder, configuration.local)?);
+        if configuration.module.is_none() {
+            check_forgotten(&store.load().map_err(|error| error.diagnostic())?, &desired)?;
+        }
         let (options_for_aws, local) = if configuration.local {
             let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
             announce(&rehearsal);
-            (embedded(home, &rehearsal), Some(rehearsal.aws))
+            (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
         } else {
             (real(home, connection), None)
         };
@@ -88,6 +91,26 @@ fn sources(configuration: &Configuration) -> Sources {
     }
 }
 
+/// The key of a module that the folder has no more would be forgotten, and a second one made where the module was only
+/// renamed.
+fn check_forgotten(state: &State, desired: &[Desired]) -> Result<(), Diagnostics> {
+    let is_key = |address: &Address| address.kind == ResourceKind::KmsKey && address.name == "general_encryption_key";
+    let is_wanted = |module: &ModuleName| desired.iter().any(|wanted| wanted.module == *module);
+    let keys = state.instances().map(|(address, _)| address).filter(is_key);
+    let mut errors = Diagnostics::new();
+    errors
+        .extend(keys.filter_map(|key| key.module.filter(|module| !is_wanted(module))).map(|module| forgotten(&module)));
+    if errors.has_errors() { Err(errors) } else { Ok(()) }
+}
+
+fn forgotten(module: &ModuleName) -> Diagnostic {
+    Diagnostic::error("module-forgotten", format!("the state holds the key of module `{module}`, which the folder has no more"))
+        .because("going on would leave its key where it is, and make another one if the module was only renamed")
+        .help(format!(
+            "give the module its name back; to be rid of its key, run `keywright destroy --module {module}` with it; to go on without it, name the others with `--module`"
+        ))
+}
+
 /// Where the state of a folder is.
 pub(crate) fn state_path(folder: &Path, local: bool) -> Result<PathBuf, Diagnostics> {
     let place = if local { private_folder(folder)? } else { directory(folder) };
@@ -116,12 +139,12 @@ fn home(desired: &[Desired]) -> Result<Region, Diagnostics> {
 }
 
 fn real(home: Region, connection: &Connection) -> Options {
+    Options { profile: connection.profile.clone(), mfa: mfa(connection), ..Options::new(home) }
+}
+
+fn mfa(connection: &Connection) -> Option<Mfa> {
     let mfa = connection.mfa_serial.clone().zip(connection.mfa_code.clone());
-    Options {
-        profile: connection.profile.clone(),
-        mfa: mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) }),
-        ..Options::new(home)
-    }
+    mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) })
 }
 
 fn embedded(home: Region, rehearsal: &Rehearsal) -> Options {

@@ -2,16 +2,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{Address, Arn, Diagnostic, ModuleName};
+use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, ResourceKind};
 use keywright_module::Desired;
+use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Map, Value};
 
 use crate::address::InstanceKey;
 use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
+use crate::authority;
 use crate::error::EngineError;
 use crate::facts::Facts;
-use crate::plan::{Basis, Mode, Move, Plan, Scope, find_moves, find_reinstated, plan, scope};
-use crate::provider::{Actor, Provider};
+use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_moves, find_reinstated, plan, scope};
+use crate::provider::{Actor, Attributes, Provider};
 use crate::refresh::{refresh, take_in};
 use crate::saved::SavedPlan;
 use crate::state::{Journal, State, StateError, StateLock, StateStore};
@@ -23,13 +25,15 @@ pub struct Options {
     pub who: String,
     /// Whether a primary key that is pending deletion is kept.
     pub rescue: bool,
+    /// Whether roles are assumed with MFA.
+    pub with_mfa: bool,
     /// How many calls may be in flight at once.
     pub parallelism: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { who: String::new(), rescue: false, parallelism: 10 }
+        Self { who: String::new(), rescue: false, with_mfa: false, parallelism: 10 }
     }
 }
 
@@ -128,6 +132,7 @@ impl Engine {
         plan.drift = take_in(&mut state, &facts);
         let facts = carry_over(facts, &plan.moves, &mut state);
         saved.check_facts(&facts)?;
+        self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
     }
 
@@ -190,13 +195,28 @@ impl Engine {
         refresh(self.provider.as_ref(), state, scopes, self.options.parallelism).await
     }
 
-    /// A role that exists, and that this plan does not change, must let itself be assumed before anything is changed:
-    /// one of those that may put each policy.
+    /// Before anything is changed, one of those that may put each policy must be someone whom this run can be: a role
+    /// that exists by assuming it, one whose trust policy is yet to be put by what that will say.
     async fn prove_assumptions(&self, plan: &Plan) -> Result<(), EngineError> {
         for policy in &plan.key_policies {
             let bridge = policy.bridge.iter().map(|bridge| &bridge.actors);
             for actors in std::iter::once(&policy.actors).chain(bridge) {
                 self.prove_one(plan, &policy.key, actors).await?;
+            }
+        }
+        self.prove_access_afterwards(plan)
+    }
+
+    /// Whoever reaches a key through a role must be able to assume it afterwards as well.
+    fn prove_access_afterwards(&self, plan: &Plan) -> Result<(), EngineError> {
+        let is_put = |key: &Address| plan.key_policies.iter().any(|policy| policy.key == *key);
+        for acting in plan.actors.iter().filter(|acting| !is_put(&acting.key)) {
+            if let Actor::Role(role) = &acting.actor
+                && let Some(trust) = future_trust(plan, role)
+                && let Err(reason) = self.prove_from_text(plan, role, trust)
+            {
+                let tried = vec![(role.to_string(), reason)];
+                return Err(EngineError::NoActor { key: acting.key.to_string(), tried });
             }
         }
         Ok(())
@@ -206,15 +226,34 @@ impl Engine {
         let mut tried = Vec::new();
         for actor in actors {
             let Actor::Role(role) = actor else { return Ok(()) };
-            if is_made_or_changed(plan, role.as_str()) {
-                return Ok(());
-            }
-            match self.provider.assume(role).await {
+            let proof = match future_trust(plan, role) {
+                Some(trust) => self.prove_from_text(plan, role, trust),
+                None => self.provider.assume(role).await.map_err(|error| error.to_string()),
+            };
+            match proof {
                 Ok(()) => return Ok(()),
-                Err(error) => tried.push((role.to_string(), error.to_string())),
+                Err(reason) => tried.push((role.to_string(), reason)),
             }
         }
         Err(EngineError::NoActor { key: key.to_string(), tried })
+    }
+
+    /// Trust in the account counts as met by whom it runs as: the account's IAM policies decide, which are not read.
+    fn prove_from_text(&self, plan: &Plan, role: &Arn, trust: &str) -> Result<(), String> {
+        let unreadable = |_| format!("its trust policy cannot be read: {trust}");
+        let trust = Document::parse(trust, PolicyKind::Trust).map_err(unreadable)?;
+        let caller = &plan.caller;
+        let by_name = authority::principal(&caller.arn, &authority::named_arns(&trust));
+        let somebody = [by_name, Some(Principal::Root(caller.account.clone()))];
+        let admits = |with_mfa| {
+            let mut somebody = somebody.iter().flatten();
+            somebody.any(|principal| authority::trusts(&trust, role, principal.clone(), with_mfa))
+        };
+        match (admits(self.options.with_mfa), admits(true)) {
+            (true, _) => Ok(()),
+            (false, true) => Err("its trust policy will ask for MFA, and this run has none".to_owned()),
+            (false, false) => Err(format!("its trust policy will not admit `{}`", caller.arn)),
+        }
     }
 }
 
@@ -241,7 +280,9 @@ fn refuse_other_accounts(state: &State, scopes: &[Scope]) -> Result<(), Diagnost
     for scope in scopes {
         for held in state.held_in(&scope.module) {
             let arn = held.attributes().get("arn").and_then(Value::as_str).and_then(|arn| Arn::parse(arn).ok());
-            if let Some(arn) = arn.filter(|arn| arn.account() != scope.account.as_str()) {
+            let is_elsewhere =
+                |arn: &Arn| AccountId::parse(arn.account()).is_ok_and(|account| account != scope.account);
+            if let Some(arn) = arn.filter(is_elsewhere) {
                 return Err(of_another_account(&held.key, &arn, scope));
             }
         }
@@ -285,19 +326,23 @@ fn carry_over(mut facts: Facts, moves: &[Move], state: &mut State) -> Facts {
     facts
 }
 
-fn is_made_or_changed(plan: &Plan, role: &str) -> bool {
-    plan.changes.iter().any(|change| {
-        let arn = |attributes: &Option<crate::provider::Attributes>| {
-            attributes.as_ref().and_then(|it| it.get("arn")).and_then(Value::as_str) == Some(role)
-        };
-        let name = |attributes: &Option<crate::provider::Attributes>| {
-            let name = attributes.as_ref().and_then(|it| it.get("name")).and_then(Value::as_str);
-            name.is_some_and(|name| role.rsplit('/').next() == Some(name))
-        };
-        change.address.kind == keywright_model::ResourceKind::IamRole
-            && change.makes()
-            && (arn(&change.before) || name(&change.after))
-    })
+/// The trust policy that a plan gives a role; none if the role is there and keeps the one that it has.
+fn future_trust<'a>(plan: &'a Plan, role: &Arn) -> Option<&'a str> {
+    let is_it = |change: &&ResourceChange| {
+        let arn = text(change.before.as_ref(), "arn").filter(|_| change.action == Action::Update);
+        let named =
+            text(change.after.as_ref(), "name").is_some_and(|name| role.resource().rsplit('/').next() == Some(name));
+        change.address.kind == ResourceKind::IamRole && (named || arn == Some(role.as_str()))
+    };
+    let is_new = |change: &&ResourceChange| match change.action {
+        Action::Update => change.changed.iter().any(|name| name == TRUST_POLICY),
+        _ => change.makes(),
+    };
+    plan.changes.iter().filter(is_it).find(is_new).and_then(|change| text(change.after.as_ref(), TRUST_POLICY))
+}
+
+fn text<'a>(attributes: Option<&'a Attributes>, name: &str) -> Option<&'a str> {
+    attributes?.get(name)?.as_str()
 }
 
 impl std::fmt::Debug for Engine {
@@ -311,3 +356,5 @@ pub fn modules_of(state: &State) -> Vec<ModuleName> {
     let modules: BTreeSet<ModuleName> = state.instances().filter_map(|(address, _)| address.module).collect();
     modules.into_iter().collect()
 }
+
+const TRUST_POLICY: &str = "assume_role_policy";

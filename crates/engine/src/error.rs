@@ -37,6 +37,14 @@ pub enum EngineError {
         /// Whom it tried, and why not.
         tried: Vec<(String, String)>,
     },
+    /// A key's policy names a role that is gone; another one has its name.
+    #[error("`{key}` cannot be reached: `{role}` was deleted and made again")]
+    RoleMadeAgain {
+        /// What was to be read.
+        key: String,
+        /// The role.
+        role: Arn,
+    },
     /// The plan cannot be carried out.
     #[error("the plan cannot be carried out")]
     Refused(Diagnostics),
@@ -70,7 +78,11 @@ impl EngineError {
             Self::Account { .. } => ("wrong-account", "choose a profile of that account, or correct `aws_account_id`"),
             Self::NoActor { .. } => (
                 "no-actor",
-                "run as somebody whom the key policy names, or as somebody who may assume one of those roles (with `--mfa-serial` and `--mfa-code` where they ask for MFA)",
+                "run as somebody whom the key policy names, or as somebody who may assume one of those roles (with `--mfa-serial` and `--mfa-code` where they ask for MFA); of the admin role, `admin_role_trusted_principals` decides that",
+            ),
+            Self::RoleMadeAgain { .. } => (
+                "role-made-again",
+                "run as somebody else whom the key policy names; if there is nobody, only AWS Support can give access back",
             ),
             Self::Moved { .. } => ("plan-stale", "nothing was changed; make a new plan"),
             _ => ("saved-plan", "nothing was changed; make a new plan with `plan --out`"),
@@ -78,6 +90,9 @@ impl EngineError {
         let diagnostic = Diagnostic::error(code, self.to_string()).help(help);
         match self {
             Self::NoActor { tried, .. } => diagnostic.because(told(tried)),
+            Self::RoleMadeAgain { .. } => {
+                diagnostic.because("to the key's policy, a new role is another principal, whatever its name")
+            }
             _ => diagnostic,
         }
     }

@@ -217,8 +217,23 @@ impl Reader<'_> {
         let chosen = key_of(self.state, held.kind(), &attributes).and_then(|key| actors.get(&key));
         match self.read(held.kind(), &attributes, chosen).await {
             Ok((observed, actor)) => Ok((held.key, observed, actor)),
-            Err(error) => Err(failed(format!("reading `{}`", held.key), error)),
+            Err(error) => match self.made_again(chosen, &error).await {
+                Some(role) => Err(EngineError::RoleMadeAgain { key: held.key.to_string(), role }),
+                None => Err(failed(format!("reading `{}`", held.key), error)),
+            },
         }
+    }
+
+    /// The role that was denied, if it is not the one of that name that the state knows: to the key's policy it is
+    /// another principal.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.
+    async fn made_again(&self, chosen: Option<&Chosen>, error: &ProviderError) -> Option<Arn> {
+        let Actor::Role(role) = &chosen.filter(|_| is_denied(error))?.actor else { return None };
+        let is_it = |held: &Held<'_>| held.attributes().get("arn").and_then(Value::as_str) == Some(role.as_str());
+        let before = self.state.held().filter(|held| held.kind() == ResourceKind::IamRole).find(is_it)?.attributes();
+        let now = self.provider.read(&Actor::Caller, ResourceKind::IamRole, &before).await.ok()??;
+        (before.get("unique_id") != now.attributes.get("unique_id")).then(|| role.clone())
     }
 
     /// Reads as who was chosen. Where that is denied, as the others: the policy may have been changed outside, or by a

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use keywright_engine::{Cancel, Doing, Event, Happening, Mode, Planned, Report};
-use keywright_model::{Diagnostic, Diagnostics};
+use keywright_engine::{Action, Applied, Cancel, Doing, Event, Happening, Mode, Plan, Planned, Report, ResourceChange};
+use keywright_model::{Diagnostic, Diagnostics, ResourceKind};
 use serde_json::json;
 
 use super::plan::{options, show, told};
@@ -48,7 +48,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn carry_out(self) -> Result<End, Diagnostics> {
-        let session = Session::open(self.configuration, self.connection, options(self.planning)).await?;
+        let session =
+            Session::open(self.configuration, self.connection, options(self.planning, self.connection)).await?;
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
         if !json {
@@ -57,20 +58,24 @@ impl Run<'_> {
         if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;
         }
-        let report = apply(&session, planned, json).await?;
-        let end = finish(&report, &session.calls(), json);
-        session.close();
-        Ok(end)
+        end(session, planned, json).await
     }
 }
 
 /// A saved plan was seen by who saved it: it is carried out without asking.
 async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
     let (configuration, saved) = saved::read(&arguments.configuration)?;
-    let session = Session::open(&configuration, &arguments.connection, options(arguments.planning)).await?;
+    let session =
+        Session::open(&configuration, &arguments.connection, options(arguments.planning, &arguments.connection))
+            .await?;
     let planned = session.engine.resume(saved).await.map_err(told)?;
-    let report = apply(&session, planned, configuration.json).await?;
-    let end = finish(&report, &session.calls(), configuration.json);
+    end(session, planned, configuration.json).await
+}
+
+async fn end(session: Session, planned: Planned, json: bool) -> Result<End, Diagnostics> {
+    let plan = planned.plan().clone();
+    let report = apply(&session, planned, json).await?;
+    let end = finish(&plan, &report, &session.calls(), json);
     session.close();
     Ok(end)
 }
@@ -83,10 +88,15 @@ async fn apply(session: &Session, planned: Planned, json: bool) -> Result<Report
     report.map_err(told)
 }
 
+/// Asks the run to end, and at the second time ends it: a run that was cut is taken up by the next one.
 async fn watch_for_interrupt(cancel: Cancel) {
     if tokio::signal::ctrl_c().await.is_ok() {
         ui::say("\nInterrupted: the calls in flight are finished and the state is saved. This takes a moment.");
         cancel.cancel();
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        ui::say("\nInterrupted again: what is in flight is left. The next run finds out what came of it.");
+        std::process::exit(1);
     }
 }
 
@@ -153,7 +163,7 @@ fn capitalized(doing: Doing) -> String {
 }
 
 /// Tells what came of it.
-fn finish(report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
+fn finish(plan: &Plan, report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
     let problems = report.diagnostics();
     if json {
         ui::data(&json!({
@@ -165,16 +175,33 @@ fn finish(report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
     } else {
         ui::diagnose(&problems);
         let outcome = if report.is_complete() { "complete" } else { "incomplete" };
-        ui::result(&format!("\nApply {outcome}! Resources: {}.", counts(report)));
+        ui::result(&format!("\nApply {outcome}! Resources: {}.", counts(plan, report)));
         ui::result(&outputs(report));
     }
     if report.is_complete() { End::Fine } else { End::Failed }
 }
 
-fn counts(report: &Report) -> String {
+/// As the plan counts them: service-linked roles are no resources.
+fn counts(plan: &Plan, report: &Report) -> String {
     let count = |doing: &[Doing]| report.applied.iter().filter(|applied| doing.contains(&applied.doing)).count();
-    let changed = count(&[Doing::Update, Doing::Rescue]);
-    format!("{} added, {changed} changed, {} destroyed", count(&[Doing::Create]), count(&[Doing::Delete]))
+    let put = |action: &dyn Fn(&Action) -> bool| {
+        let is_it =
+            |applied: &&Applied| plan.changes.iter().any(|it| is_made_by_policy(it, applied) && action(&it.action));
+        report.applied.iter().filter(is_it).count()
+    };
+    let roles =
+        plan.prerequisites.iter().filter(|it| report.applied.iter().any(|done| done.address == it.role.as_str()));
+    let added = count(&[Doing::Create]) - roles.count()
+        + put(&|action| matches!(action, Action::Create | Action::Replace { .. }));
+    let changed =
+        count(&[Doing::Update, Doing::Rescue]) + put(&|action| matches!(action, Action::Update | Action::Rescue));
+    format!("{added} added, {changed} changed, {} destroyed", count(&[Doing::Delete]))
+}
+
+/// A resource whose only step is that its key policy is put.
+fn is_made_by_policy(change: &ResourceChange, applied: &Applied) -> bool {
+    let only_a_policy = change.kind() == ResourceKind::KmsKeyPolicy || change.changed == ["policy"];
+    applied.doing == Doing::PutPolicy && only_a_policy && change.address.to_string() == applied.address
 }
 
 fn outputs(report: &Report) -> String {

@@ -5,14 +5,14 @@ use keywright_model::Diagnostics;
 use serde_json::json;
 
 use super::{End, saved};
-use crate::args::{PlanArguments, Planning};
+use crate::args::{Connection, PlanArguments, Planning};
 use crate::render::{diagnostics, summary};
 use crate::session::Session;
 use crate::ui;
 
 /// Shows what would change, and saves it where asked to.
 pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
-    let options = options(arguments.planning);
+    let options = options(arguments.planning, &arguments.connection);
     let session = Session::open(&arguments.configuration, &arguments.connection, options).await?;
     let mode = if arguments.destroy { Mode::Destroy } else { Mode::Normal };
     let planned = session.engine.plan(&session.desired, mode).await.map_err(told)?;
@@ -28,8 +28,8 @@ pub(super) async fn run(arguments: &PlanArguments) -> Result<End, Diagnostics> {
 }
 
 /// How the engine is to plan.
-pub(super) fn options(planning: Planning) -> Options {
-    Options { rescue: planning.rescue, who: who(), ..Options::default() }
+pub(super) fn options(planning: Planning, connection: &Connection) -> Options {
+    Options { rescue: planning.rescue, with_mfa: connection.mfa_serial.is_some(), who: who(), ..Options::default() }
 }
 
 /// Who runs this, as others are told who find the state locked.

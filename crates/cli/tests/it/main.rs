@@ -13,6 +13,7 @@
 mod cut;
 mod documents;
 mod folder;
+mod lifecycle;
 mod sdk;
 mod switches;
 mod trouble;

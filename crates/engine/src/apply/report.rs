@@ -114,9 +114,10 @@ impl Report {
             return diagnostics;
         }
         let left: Vec<_> = self.left.iter().map(|left| format!("{} of {}", left.doing, left.address)).collect();
-        let why = if self.cancelled { "the run was asked to end" } else { "they wait for what failed" };
+        let why = if self.cancelled { "the run was asked to end" } else { "something before failed" };
+        let steps = if left.len() == 1 { "1 step was".to_owned() } else { format!("{} steps were", left.len()) };
         diagnostics.push(
-            Diagnostic::warning("not-done", format!("{} steps were not begun: {why}", left.len()))
+            Diagnostic::warning("not-done", format!("{steps} not begun: {why}"))
                 .because(left.join("; "))
                 .help("what was done is in the state; run again to go on from here"),
         );

@@ -26,6 +26,7 @@ pub(crate) use steps::{Step, Work, steps};
 use crate::address::InstanceKey;
 use crate::facts::Facts;
 use crate::provider::{Attributes, Standing};
+use crate::refresh::is_key;
 use crate::schema::schema;
 use crate::state::State;
 use attributes::Prospect;
@@ -272,7 +273,7 @@ impl Planner<'_> {
         let names: Vec<_> = changed.iter().map(|attribute| attribute.name.to_owned()).collect();
         let action = if !because.is_empty() {
             Action::Replace { create_first: !same_identity(kind, prior, &prospect.after), because }
-        } else if self.is_on_its_way_out(&resource.address) {
+        } else if is_key(kind) && self.is_on_its_way_out(&resource.address) {
             self.check_rescue(&resource.address, prior);
             Action::Rescue
         } else if names.is_empty() {

@@ -121,6 +121,55 @@ async fn a_role_that_cannot_be_assumed_is_told_before_anything_changes() {
 }
 
 #[tokio::test]
+async fn a_trust_policy_that_the_caller_could_not_meet_is_refused_before_anything_is_made() {
+    let (other, with_mfa) = ("arn:aws:iam::111122223333:role/other", "with MFA");
+    for before in [None, Some(Wish::default())] {
+        let mut setup = Setup::new();
+        if let Some(before) = &before {
+            setup.apply(before).await;
+        }
+        setup.aws.clear();
+        for trust in [other, with_mfa] {
+            assert_eq!(refusal(&setup, &Wish { trust, ..Wish::default() }).await, ["no-actor"], "{trust} {before:?}");
+        }
+        assert_eq!(setup.aws.log(), Vec::<String>::new());
+        setup.options.with_mfa = true;
+        assert_eq!(refusal(&setup, &Wish { trust: other, ..Wish::default() }).await, ["no-actor"]);
+        setup.apply(&Wish { trust: with_mfa, ..Wish::default() }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trust_policy_of_others_is_fine_while_the_account_keeps_the_keys() {
+    let setup = Setup::new();
+    let wish = Wish { root_access: true, trust: "arn:aws:iam::111122223333:role/other", ..Wish::default() };
+    setup.apply(&wish).await;
+    setup.expect_no_op(&wish).await;
+}
+
+#[tokio::test]
+async fn a_saved_plan_asks_for_the_mfa_that_it_was_made_with() {
+    let mut setup = Setup::new();
+    setup.options.with_mfa = true;
+    let saved = setup.plan(&Wish { trust: "with MFA", ..Wish::default() }.desired()).await.expect("a plan").to_saved();
+    setup.options.with_mfa = false;
+    let error = setup.engine().resume(saved).await.expect_err("it is refused");
+    assert_eq!(error.diagnostics().iter().map(|it| it.code).collect::<Vec<_>>(), ["no-actor"]);
+}
+
+#[tokio::test]
+async fn a_role_that_was_made_again_is_told_as_another_principal() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    setup.aws.change("admin", "unique_id", json!("AROAOTHER"));
+    for key in setup.aws.records.lock().expect("a lock").values_mut().filter(|it| it.kind == ResourceKind::KmsKey) {
+        let policy = key.attributes["policy"].as_str().expect("a policy").replace(&role_arn("admin"), "AROAADMIN");
+        key.attributes.insert("policy".to_owned(), json!(policy));
+    }
+    assert_eq!(refusal(&setup, &Wish::default()).await, ["role-made-again"]);
+}
+
+#[tokio::test]
 async fn keys_stay_delegated_when_the_new_role_cannot_be_assumed() {
     let setup = Setup::new();
     setup.aws.unassumable.lock().expect("a lock").push(role_arn("admin"));

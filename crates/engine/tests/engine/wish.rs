@@ -83,6 +83,11 @@ fn trust_policy(principal: serde_json::Value) -> Document {
     Document::parse(&text.to_string(), PolicyKind::Trust).expect("a trust policy")
 }
 
+fn when_mfa(trust: Document) -> Document {
+    let mfa = r#""Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "Effect""#;
+    Document::parse(&trust.to_json().replace("\"Effect\"", mfa), PolicyKind::Trust).expect("a trust policy")
+}
+
 impl Wish {
     pub(crate) fn policy(&self, with_root: bool) -> Document {
         let allow = |sid: &str, who: &[String], action: serde_json::Value| json!({"Sid": sid, "Effect": "Allow", "Principal": {"AWS": who}, "Action": action, "Resource": "*"});
@@ -172,7 +177,7 @@ impl Wish {
                 address: admin_role(),
                 arn: Arn::parse(&role_arn(name)).expect("an ARN"),
                 trust_policy: self.trust_policy(),
-                requires_mfa: false,
+                requires_mfa: self.trust == "with MFA",
             }),
             key_administrators: self.administrators.iter().map(|it| Arn::parse(it).expect("an ARN")).collect(),
             primary_policy: self.policy(self.root_access),
@@ -183,6 +188,7 @@ impl Wish {
     fn trust_policy(&self) -> Document {
         match self.trust {
             "nobody" => trust_policy(json!({"Service": "ec2.amazonaws.com"})),
+            "with MFA" => when_mfa(trust_policy(json!({"AWS": "arn:aws:iam::111122223333:root"}))),
             arn => trust_policy(json!({"AWS": arn})),
         }
     }

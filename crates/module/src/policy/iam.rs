@@ -31,20 +31,19 @@ pub(crate) fn replication_role_trust(account: &AccountId) -> Document {
 
 /// What the admin role needs and no key policy can give, and the management of both keys.
 ///
-/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/kms-api-permissions-reference.html>.
+/// Tags are allowed in every Region: the policy is only put after the replica that it names, and a replica in another
+/// Region is made with tags by this very role once the key no longer delegates to IAM policies.
+///
+/// Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/kms-api-permissions-reference.html>,
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html>.
 pub(crate) fn management_policy(inputs: &Inputs, key_arns: Vec<String>) -> Document {
-    let in_each_region = |resource: &str| -> Vec<String> {
-        let regions = regions(inputs).into_iter();
-        regions.map(|region| format!("arn:{}:kms:{region}:{}:{resource}", inputs.partition(), inputs.account)).collect()
-    };
+    let in_region =
+        |region: &str, resource: &str| format!("arn:{}:kms:{region}:{}:{resource}", inputs.partition(), inputs.account);
+    let aliases = regions(inputs).into_iter().map(|region| in_region(region.as_str(), "alias/*")).collect();
     document(vec![
         allow_on("CreateAndListKeys", &["kms:CreateKey", "kms:ListAliases", "kms:ListKeys"], vec!["*".to_owned()]),
-        allow_on("TagKeys", &["kms:TagResource"], in_each_region("key/*")),
-        allow_on(
-            "ManageAliases",
-            &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
-            in_each_region("alias/*"),
-        ),
+        allow_on("TagKeys", &["kms:TagResource"], vec![in_region("*", "key/*")]),
+        allow_on("ManageAliases", &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], aliases),
         allow_on("ManageKeys", MANAGEMENT_ACTIONS, key_arns),
     ])
 }

@@ -46,6 +46,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 
 fn unreadable(name: &str, error: &std::io::Error) -> Diagnostic {
     Diagnostic::error("unreadable-file", format!("`{name}` cannot be read: {}", lower_first(&error.kind().to_string())))
+        .help("check the path, and that you may read it")
 }
 
 fn lower_first(text: &str) -> String {

@@ -24,8 +24,13 @@ pub(crate) fn parse(file: &Arc<SourceFile>) -> Result<Given, Diagnostic> {
     Ok(given(file, read))
 }
 
+/// The first line, without the place that it begins with: that is shown.
 fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
+    let line = message.lines().next().unwrap_or_default();
+    match line.strip_prefix("error: line ").and_then(|placed| placed.split_once(": ")) {
+        Some((_, said)) => said,
+        None => line,
+    }
 }
 
 fn given(file: &Arc<SourceFile>, node: Spanned<Node>) -> Given {
@@ -49,15 +54,19 @@ fn given(file: &Arc<SourceFile>, node: Spanned<Node>) -> Given {
 
 fn span(file: &Arc<SourceFile>, location: &Location) -> Span {
     let known = location.span().byte_offset().zip(location.span().byte_len());
-    let (offset, length) = known.unwrap_or_else(|| (line_start(&file.text, location), 0));
+    let (offset, length) = known.unwrap_or_else(|| (offset_of(&file.text, location), 0));
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(file.text.len());
     let end = start.saturating_add(usize::try_from(length).unwrap_or(0)).min(file.text.len());
     Span::new(file, start..end)
 }
 
-fn line_start(text: &str, location: &Location) -> u64 {
-    let lines = usize::try_from(location.line().saturating_sub(1)).unwrap_or(usize::MAX);
-    text.split_inclusive('\n').take(lines).map(str::len).sum::<usize>() as u64
+/// Where the line and the column are; columns count characters.
+fn offset_of(text: &str, location: &Location) -> u64 {
+    let at = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let lines: usize = text.split_inclusive('\n').take(at(location.line())).map(str::len).sum();
+    let line = text.get(lines..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let columns: usize = line.chars().take(at(location.column())).map(char::len_utf8).sum();
+    lines.saturating_add(columns) as u64
 }
 
 enum Node {
@@ -149,6 +158,14 @@ mod tests {
         assert_eq!(value.to_json(), serde_json::json!({"name": "kms", "tags": {"a": 1, "b": [true, null, "x"]}}));
         let tag = value.field("tags").and_then(|tags| tags.field("a")).expect("a tag");
         assert_eq!((tag.span.start().line, tag.span.start().column), (3, 6));
+    }
+
+    #[test]
+    fn shows_where_the_text_stops_being_yaml() {
+        let error = read("a: 1\nb: [é, x\n").expect_err("an open bracket");
+        assert_eq!(error.summary, "this is not YAML: unclosed bracket '['");
+        let start = error.labels.first().expect("a place").span.start();
+        assert_eq!((start.line, start.column), (2, 4));
     }
 
     #[test]
