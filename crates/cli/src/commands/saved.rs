@@ -10,6 +10,13 @@ use serde_json::json;
 
 use crate::args::Configuration;
 
+/// What stands in the file of every version.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
 /// What stands in the file.
 #[derive(Serialize, Deserialize)]
 struct File {
@@ -23,10 +30,6 @@ struct File {
 
 /// Whether the path is that of a saved plan, and not of a configuration.
 pub(super) fn is_saved_plan(path: &Path) -> bool {
-    #[derive(Deserialize)]
-    struct Head {
-        format: String,
-    }
     let text = if path.is_file() { fs::read(path).ok() } else { None };
     text.and_then(|text| serde_json::from_slice::<Head>(&text).ok()).is_some_and(|head| head.format == FORMAT)
 }
@@ -67,15 +70,16 @@ fn engine_plan(plan: &serde_json::Value) -> Result<SavedPlan, Diagnostics> {
 
 fn load(path: &Path) -> Result<File, Diagnostics> {
     let text = fs::read(path).map_err(|error| problem(path, "cannot be read").because(error.to_string()))?;
-    let file: File = serde_json::from_slice(&text).map_err(|error| {
+    let unknown = |error: serde_json::Error| {
         problem(path, "is no plan that this version can read")
             .because(error.to_string())
             .help("plan again with `keywright plan --out`")
-    })?;
-    if file.version > VERSION {
+    };
+    let head: Head = serde_json::from_slice(&text).map_err(unknown)?;
+    if head.version > VERSION {
         return Err(problem(path, "was saved by a newer keywright").help("apply it with that version").into());
     }
-    Ok(file)
+    Ok(serde_json::from_slice(&text).map_err(unknown)?)
 }
 
 fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {

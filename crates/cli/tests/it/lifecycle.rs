@@ -1,6 +1,6 @@
 //! A folder whose inputs change after it was applied, and who may still reach its keys.
 
-use crate::folder::{Folder, module};
+use crate::folder::{Folder, module, run, run_in};
 
 const ADMIN_ROLE: &str = "enable_kms_admin_role = true";
 const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
@@ -116,6 +116,14 @@ fn a_profile_that_was_asked_for_wins_over_the_environment() {
     let folder = Folder::with_inputs("");
     let path = folder.path().to_str().expect("a path");
     let environment = [("AWS_ACCESS_KEY_ID", "AKIAOTHER"), ("AWS_SECRET_ACCESS_KEY", "other")];
-    let answer = crate::folder::run_in(&["plan", path, "--profile", "nope"], &environment);
+    let answer = run_in(&["plan", path, "--profile", "nope"], &environment);
     answer.fails_with(&["no credentials for the profile `nope`"]);
+}
+
+#[test]
+fn a_plan_of_a_newer_version_is_told_as_such() {
+    let folder = Folder::with_inputs("");
+    folder.write("plan.json", "{\"format\": \"keywright-plan\", \"version\": 9, \"more\": {}}");
+    let file = folder.path().join("plan.json");
+    run(&["apply", file.to_str().expect("a path")]).fails_with(&["was saved by a newer keywright"]);
 }
