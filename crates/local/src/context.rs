@@ -91,6 +91,10 @@ impl CallContext {
         }
         if let Some(session) = self.caller.session {
             context.set("aws:MultiFactorAuthPresent", session.mfa.to_string());
+            if session.mfa {
+                let age = self.now.as_second() - session.issued.as_second();
+                context.set("aws:MultiFactorAuthAge", age.to_string());
+            }
             context.set("aws:TokenIssueTime", session.issued.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         }
     }
