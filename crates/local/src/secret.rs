@@ -46,9 +46,39 @@ impl<'de> Deserialize<'de> for StoredSecret {
     }
 }
 
+/// A secret text in a request: `Debug` prints nothing of it, and memory is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct GivenSecret(Zeroizing<String>);
+
+impl GivenSecret {
+    /// The text. Whoever calls this answers for where it goes.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for GivenSecret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for GivenSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivenSecret(..)")
+    }
+}
+
 /// A secret in an answer: it is written to whom it belongs, and `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ShownSecret(String);
+
+impl From<String> for ShownSecret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl From<&StoredSecret> for ShownSecret {
     fn from(secret: &StoredSecret) -> Self {
@@ -69,7 +99,9 @@ mod tests {
     #[test]
     fn debug_shows_nothing_and_storing_gives_it_back() {
         let secret = StoredSecret::new("hunter2");
-        assert!(!format!("{secret:?} {:?}", ShownSecret::from(&secret)).contains("hunter2"));
+        let given: GivenSecret = serde_json::from_str("\"hunter2\"").expect("read");
+        assert_eq!(given.expose(), "hunter2");
+        assert!(!format!("{secret:?} {:?} {given:?}", ShownSecret::from(&secret)).contains("hunter2"));
         let stored = serde_json::to_string(&secret).expect("stored");
         assert_eq!(serde_json::from_str::<StoredSecret>(&stored).expect("loaded"), secret);
     }

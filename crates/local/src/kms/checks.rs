@@ -15,6 +15,7 @@ use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::policy::OwnedResourcePolicy;
+use crate::secret::GivenSecret;
 use crate::world::World;
 
 /// What the condition keys tell about a key.
@@ -155,11 +156,11 @@ pub(crate) fn with_context(mut check: Check, context: &EncryptionContext) -> Che
 ///
 /// # Errors
 /// `InvalidGrantTokenException`, `ValidationException`.
-pub(crate) fn check_grant_tokens(tokens: &[String], state: &State) -> Result<(), KmsError> {
+pub(crate) fn check_grant_tokens(tokens: &[GivenSecret], state: &State) -> Result<(), KmsError> {
     if tokens.len() > MAX_GRANT_TOKENS {
         return Err(KmsError::validation(format!("A request takes up to {MAX_GRANT_TOKENS} grant tokens.")));
     }
-    tokens.iter().try_for_each(|token| state.grant_of_token(token).map(|_| ()))
+    tokens.iter().try_for_each(|token| state.grant_of_token(token.expose()).map(|_| ()))
 }
 
 fn with_kind(check: Check, multi_region: Option<MultiRegionKind>) -> Check {

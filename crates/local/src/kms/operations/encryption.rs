@@ -14,6 +14,7 @@ use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
+use crate::secret::GivenSecret;
 use crate::service::Service;
 use crate::world::World;
 
@@ -27,7 +28,7 @@ pub(super) struct EncryptInput {
     #[serde(default)]
     encryption_context: EncryptionContext,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     encryption_algorithm: Option<String>,
     #[serde(default)]
     dry_run: bool,
@@ -78,7 +79,7 @@ pub(super) struct DecryptInput {
     #[serde(default)]
     encryption_context: EncryptionContext,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     key_id: Option<String>,
     encryption_algorithm: Option<String>,
     recipient: Option<Value>,
@@ -154,7 +155,7 @@ pub(super) struct ReEncryptInput {
     source_encryption_algorithm: Option<String>,
     destination_encryption_algorithm: Option<String>,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -240,7 +241,7 @@ pub(super) struct GenerateDataKeyInput {
     number_of_bytes: Option<i64>,
     key_spec: Option<String>,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     recipient: Option<Value>,
     #[serde(default)]
     dry_run: bool,

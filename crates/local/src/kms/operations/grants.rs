@@ -16,6 +16,7 @@ use crate::error::AwsError;
 use crate::iam;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
+use crate::secret::{GivenSecret, ShownSecret};
 use crate::service::Service;
 use crate::wire::Time;
 use crate::world::World;
@@ -34,7 +35,7 @@ pub(super) struct CreateGrantInput {
     #[serde(default)]
     constraints: Constraints,
     #[serde(default)]
-    grant_tokens: Vec<String>,
+    grant_tokens: Vec<GivenSecret>,
     name: Option<String>,
     #[serde(default)]
     dry_run: bool,
@@ -44,7 +45,7 @@ pub(super) struct CreateGrantInput {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CreateGrantOutput {
     grant_id: String,
-    grant_token: String,
+    grant_token: ShownSecret,
 }
 
 impl Operation for CreateGrant {
@@ -77,12 +78,12 @@ impl Operation for CreateGrant {
         end_dry_run(input.dry_run)?;
         let random = |bytes: &mut [u8]| call.ids.fill(bytes);
         if let Some(same) = same_grant(&place, &terms, &world.kms) {
-            return Ok(CreateGrantOutput { grant_id: same.id.clone(), grant_token: same.token(random) });
+            return Ok(CreateGrantOutput { grant_id: same.id.clone(), grant_token: same.token(random).into() });
         }
         refuse_too_many(&place, &world.kms)?;
         let where_it_is = (place.account, place.region, place.key);
         let grant = Grant::new(where_it_is, terms, call.caller.account.clone(), call.now, random);
-        let output = CreateGrantOutput { grant_id: grant.id.clone(), grant_token: grant.token(random) };
+        let output = CreateGrantOutput { grant_id: grant.id.clone(), grant_token: grant.token(random).into() };
         world.kms.grants.insert(grant.path(), grant);
         Ok(output)
     }
@@ -256,7 +257,7 @@ pub(super) struct RetireGrant;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RetireGrantInput {
-    grant_token: Option<String>,
+    grant_token: Option<GivenSecret>,
     key_id: Option<String>,
     grant_id: Option<String>,
     #[serde(default)]
@@ -296,7 +297,7 @@ impl RetireGrantInput {
     fn grant<'a>(&self, call: &CallContext, world: &'a World) -> Result<&'a Grant, KmsError> {
         match (&self.grant_token, &self.key_id, &self.grant_id) {
             (Some(token), None, None) => {
-                let grant = world.kms.grant_of_token(token)?;
+                let grant = world.kms.grant_of_token(token.expose())?;
                 if grant.region == call.region { Ok(grant) } else { Err(KmsError::InvalidGrantToken) }
             }
             (None, Some(key_id), Some(grant_id)) => {

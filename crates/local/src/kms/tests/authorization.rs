@@ -203,6 +203,46 @@ fn a_refusal_does_not_tell_whether_a_key_of_another_account_exists() {
     }
 }
 
+/// Every input of the cases with each of its values replaced by one that nobody would send.
+#[test]
+fn no_value_of_a_member_makes_an_operation_fall_over() {
+    let fixture = Fixture::new();
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(""),
+        json!("\u{0}"),
+        json!("é*/"),
+        json!("x".repeat(20_000)),
+        json!("arn:aws:kms:eu-west-1:111122223333:key/"),
+        json!("alias/"),
+        json!([]),
+        json!({}),
+        json!([[[]]]),
+        json!([null, {}]),
+        json!({ "\u{0}time": 1 }),
+    ];
+    let cases: Vec<Case> =
+        serde_json::from_str(include_str!("../../../../../conformance/kms/authorization.json")).expect("cases");
+    for case in cases {
+        let Value::Object(mut input) = fixture.filled(&case.input) else { continue };
+        for extra in ["EncryptionContext", "Constraints", "GrantTokens", "Tags", "Limit", "Marker", "DryRunModifiers"] {
+            input.entry(extra).or_insert(Value::Null);
+        }
+        for member in input.keys() {
+            for value in &odd {
+                let mut spoilt = input.clone();
+                spoilt.insert(member.clone(), value.clone());
+                let answer = fixture.root.kms(&case.operation, &Value::Object(spoilt));
+                assert!(answer.status < 500, "{} {member}: {}", case.operation, answer.text);
+            }
+        }
+    }
+}
+
 /// The same blob as if another key had made it, with its checksum.
 fn blob_of_key(blob: &str, id: &str, other: &str) -> String {
     use base64::Engine as _;
