@@ -1,7 +1,7 @@
 use keywright_model::{Arn, Partition, Tags};
 
 use super::error::{member_missing, no_such_entity, unmodifiable};
-use super::rules::{LONGEST_NAME, check_name, tag_pairs};
+use super::rules::{LONGEST_NAME, Tag, check_name, tag_pairs, wire_tag_pairs};
 use super::state::{Permissions, Role, State, User, record_key};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -203,6 +203,16 @@ pub(super) fn holder_check<H: Holder>(
         check = check.with("iam:PermissionsBoundary", boundary.as_str());
     }
     Ok(check)
+}
+
+/// The checks of making something: that, and tagging it where it is made with tags.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>.
+pub(super) fn creation_checks(create: &str, tag: &str, arn: &Arn, tags: &[Tag], call: &CallContext) -> Vec<Check> {
+    let check =
+        |action: &str| Check::new(call, &format!("iam:{action}"), arn.clone()).request_tags(wire_tag_pairs(tags));
+    let tagging = (!tags.is_empty()).then(|| check(tag));
+    std::iter::once(check(create)).chain(tagging).collect()
 }
 
 /// An ARN of the caller's account.

@@ -7,11 +7,11 @@ use keywright_policy::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::error::{already_exists, delete_conflict, invalid_input, no_such_entity, too_many_versions, validation};
-use super::holder::{iam_arn, key_of};
+use super::holder::{creation_checks, iam_arn, key_of};
 use super::page::page;
 use super::rules::{
     LONGEST_MANAGED_POLICY, LONGEST_POLICY_NAME, Tag, check_description, check_name, identity_policy, merge_tags,
-    tag_pairs, wire_tag_pairs,
+    tag_pairs,
 };
 use super::shape::{PolicyShape, Usage, VersionShape, version_id};
 use super::state::{ManagedPolicy, Permissions, PolicyVersion, State, record_key_of};
@@ -156,7 +156,7 @@ impl Operation for CreatePolicy {
     fn authorize(input: &CreateInput, call: &CallContext, _: &World) -> Result<Vec<Check>, AwsError> {
         check_name("policyName", &input.policy_name, LONGEST_POLICY_NAME)?;
         let arn = iam_arn(call, &format!("policy{}{}", checked_path(input.path.as_ref())?, input.policy_name))?;
-        Ok(vec![Check::new(call, "iam:CreatePolicy", arn).request_tags(wire_tag_pairs(&input.tags))])
+        Ok(creation_checks(Self::NAME, "TagPolicy", &arn, &input.tags, call))
     }
 
     fn call(input: CreateInput, call: &CallContext, world: &mut World, _: &Authorized) -> Result<OneShape, AwsError> {
@@ -443,6 +443,10 @@ pub(super) fn policy_check(
     world: &World,
 ) -> Result<Check, AwsError> {
     let arn = policy_arn(written)?;
+    // Accounts of different partitions have nothing in common but perhaps their number.
+    if arn.partition() != call.partition.as_str() {
+        return Err(invalid_input(format!("ARN {written} is not valid.")));
+    }
     let policy = world.iam.policy_by_arn(&arn);
     let mut check = Check::new(call, &format!("iam:{operation}"), arn);
     for (key, value) in policy.iter().flat_map(|policy| tag_pairs(&policy.tags)) {

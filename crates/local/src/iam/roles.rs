@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::attachments::boundary_arn;
 use super::error::{already_exists, invalid_input, invalid_value, limit_exceeded};
-use super::holder::{Holder, find, find_mut, holder_check, iam_arn, key_of, required};
+use super::holder::{Holder, creation_checks, find, find_mut, holder_check, iam_arn, key_of, required};
 use super::page::page;
-use super::rules::{
-    LONGEST_NAME, Tag, check_description, check_name, check_session_seconds, merge_tags, trust_policy, wire_tag_pairs,
-};
+use super::rules::{LONGEST_NAME, Tag, check_description, check_name, check_session_seconds, merge_tags, trust_policy};
 use super::shape::{Empty, RoleShape};
 use super::state::{Permissions, Role};
 use super::users::{check_no_policies, checked_path, list_resource};
@@ -114,11 +112,13 @@ impl Operation for CreateRole {
         check_name(Role::MEMBER, &input.role_name, LONGEST_NAME)?;
         check_no_signin_duration(input.max_signin_session_duration.is_some())?;
         let arn = iam_arn(call, &format!("role{}{}", checked_path(input.path.as_ref())?, input.role_name))?;
-        let check = Check::new(call, "iam:CreateRole", arn).request_tags(wire_tag_pairs(&input.tags));
-        Ok(vec![match &input.permissions_boundary {
-            Some(boundary) => check.with("iam:PermissionsBoundary", boundary.as_str()),
-            None => check,
-        }])
+        let checks = creation_checks(Self::NAME, "TagRole", &arn, &input.tags, call);
+        Ok(match &input.permissions_boundary {
+            Some(boundary) => {
+                checks.into_iter().map(|check| check.with("iam:PermissionsBoundary", boundary.as_str())).collect()
+            }
+            None => checks,
+        })
     }
 
     fn call(input: CreateInput, call: &CallContext, world: &mut World, _: &Authorized) -> Result<OneShape, AwsError> {

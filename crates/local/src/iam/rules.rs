@@ -71,6 +71,9 @@ pub(super) fn check_session_seconds(seconds: u32) -> Result<(), AwsError> {
 
 /// Merges tags into those that are there. Keys that differ in case only are the same key.
 pub(super) fn merge_tags(into: &mut Tags, tags: &[Tag]) -> Result<(), AwsError> {
+    if tags.len() > MOST_TAGS {
+        return Err(limit_exceeded("TagsPerResource", MOST_TAGS));
+    }
     check_tags(tags)?;
     let mut merged = into.clone();
     for tag in tags {

@@ -423,6 +423,63 @@ fn partitions_are_apart() {
     assert_eq!(made.element("Arn"), format!("arn:aws-cn:iam::{ACCOUNT}:role/r"));
 }
 
+/// Two accounts of one number in two partitions are two accounts.
+#[test]
+fn a_policy_of_another_partition_is_out_of_reach() {
+    let admin = Client::operator();
+    let china = admin.root_of(ACCOUNT).in_region("cn-north-1");
+    let policy = make_policy(&china, "theirs");
+    assert!(policy.starts_with("arn:aws-cn:"), "{policy}");
+    let document = allow("*");
+    let version = [("PolicyArn", policy.as_str()), ("PolicyDocument", &document), ("SetAsDefault", "true")];
+    for caller in [&admin, &admin.root_of(ACCOUNT)] {
+        iam(caller, "CreatePolicyVersion", &version).is_error("InvalidInput");
+        iam(caller, "GetPolicy", &[("PolicyArn", &policy)]).is_error("InvalidInput");
+        iam(caller, "DeletePolicy", &[("PolicyArn", &policy)]).is_error("InvalidInput");
+    }
+    iam(&china, "GetPolicy", &[("PolicyArn", &policy)]).ok();
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>.
+#[test]
+fn what_is_made_with_tags_needs_the_permission_to_tag_too() {
+    let admin = Client::operator();
+    let (trust, document) = (account_trust(), allow("kms:*"));
+    let tags = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "a")];
+    for (create, tag, input) in [
+        ("CreateUser", "TagUser", vec![("UserName", "new")]),
+        ("CreateRole", "TagRole", vec![("RoleName", "new"), ("AssumeRolePolicyDocument", trust.as_str())]),
+        ("CreatePolicy", "TagPolicy", vec![("PolicyName", "new"), ("PolicyDocument", document.as_str())]),
+    ] {
+        let may = |actions: &[&str]| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] });
+        let (create_action, tag_action) = (format!("iam:{create}"), format!("iam:{tag}"));
+        let maker = admin.new_user(&format!("{create}-only"), Some(&may(&[&create_action])));
+        let both = admin.new_user(&format!("{create}-and-tag"), Some(&may(&[&create_action, &tag_action])));
+        let denied = iam(&maker, create, &[input.as_slice(), &tags].concat());
+        denied.is_error("AccessDenied");
+        assert!(denied.message().contains(&tag_action), "{}", denied.text);
+        iam(&both, create, &[input.as_slice(), &tags].concat()).ok();
+    }
+}
+
+#[test]
+fn no_value_of_a_parameter_makes_an_operation_fall_over() {
+    let admin = furnished();
+    let long = "x".repeat(20_000);
+    let odd = ["", " ", "\u{0}", "é", "*", "..", "arn:aws:iam::111122223333:policy/", "-1", "{}", "[]", long.as_str()];
+    for (operation, parameters) in calls() {
+        let parameters = borrowed(&parameters);
+        for at in 0..parameters.len() {
+            for value in odd {
+                let mut spoilt = parameters.clone();
+                spoilt[at].1 = value;
+                let answer = iam(&admin, operation, &spoilt);
+                assert!(answer.status < 500, "{operation} {:?}: {}", spoilt[at].0, answer.text);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_made_from_inside_is_made_once() {
     let admin = Client::operator();

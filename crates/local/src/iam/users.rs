@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::attachments::boundary_arn;
 use super::error::{already_exists, delete_conflict, invalid_value, limit_exceeded};
-use super::holder::{Holder, find, holder_check, iam_arn, key_of, required};
+use super::holder::{Holder, creation_checks, find, holder_check, iam_arn, key_of, required};
 use super::page::page;
-use super::rules::{LONGEST_NAME, Tag, check_name, check_path, merge_tags, wire_tag_pairs};
+use super::rules::{LONGEST_NAME, Tag, check_name, check_path, merge_tags};
 use super::shape::UserShape;
 use super::state::{Permissions, User};
 use crate::check::Check;
@@ -73,11 +73,13 @@ impl Operation for CreateUser {
     fn authorize(input: &CreateInput, call: &CallContext, _: &World) -> Result<Vec<Check>, AwsError> {
         check_name("userName", &input.user_name, LONGEST_NAME)?;
         let arn = iam_arn(call, &format!("user{}{}", checked_path(input.path.as_ref())?, input.user_name))?;
-        let check = Check::new(call, "iam:CreateUser", arn).request_tags(wire_tag_pairs(&input.tags));
-        Ok(vec![match &input.permissions_boundary {
-            Some(boundary) => check.with("iam:PermissionsBoundary", boundary.as_str()),
-            None => check,
-        }])
+        let checks = creation_checks(Self::NAME, "TagUser", &arn, &input.tags, call);
+        Ok(match &input.permissions_boundary {
+            Some(boundary) => {
+                checks.into_iter().map(|check| check.with("iam:PermissionsBoundary", boundary.as_str())).collect()
+            }
+            None => checks,
+        })
     }
 
     fn call(input: CreateInput, call: &CallContext, world: &mut World, _: &Authorized) -> Result<OneShape, AwsError> {

@@ -11,6 +11,7 @@ use crate::iam::{self, Role};
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
 use crate::policy::{OwnedResourcePolicy, StoredPolicy};
+use crate::secret::GivenSecret;
 use crate::service::Service;
 use crate::world::World;
 
@@ -27,7 +28,7 @@ pub(super) struct Input {
     policy_arns: Vec<PolicyDescriptor>,
     external_id: Option<String>,
     serial_number: Option<String>,
-    token_code: Option<String>,
+    token_code: Option<GivenSecret>,
     source_identity: Option<String>,
     #[serde(default)]
     tags: Vec<Ignored>,
@@ -78,6 +79,10 @@ impl Operation for AssumeRole {
             return Err(access_denied("Roles may not be assumed by root accounts."));
         }
         let arn = role_arn(&input.role_arn)?;
+        // Accounts of different partitions have nothing in common but perhaps their number.
+        if arn.partition() != call.partition.as_str() {
+            return Err(validation(format!("{arn} is invalid")));
+        }
         // A role that does not exist is not told from one that does not trust the caller.
         let trust = match world.iam.role_by_arn(&arn) {
             Some(role) => role.trust.as_mandatory(&world.iam),
@@ -147,10 +152,11 @@ fn check_input(input: &Input) -> Result<(), AwsError> {
 }
 
 /// There are no MFA devices here: six digits with a serial number count as a device that the caller has.
-pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<&String>) -> Result<(), AwsError> {
+pub(super) fn check_mfa_code(serial_number: Option<&String>, token_code: Option<&GivenSecret>) -> Result<(), AwsError> {
     match (serial_number, token_code) {
         (None, None) => Ok(()),
         (Some(serial), Some(code)) => {
+            let code = code.expose();
             let is_code = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
             match is_code && (9..=256).contains(&serial.len()) {
                 true => Ok(()),
@@ -206,6 +212,11 @@ fn duration(input: &Input, call: &CallContext, role: &Role) -> Result<u32, AwsEr
 fn session_policies(input: &Input, call: &CallContext, world: &World) -> Result<Vec<(String, StoredPolicy)>, AwsError> {
     let mut policies = Vec::new();
     if let Some(text) = &input.policy {
+        // Before it is read, for reading takes longer the longer it is.
+        let size = text.chars().count();
+        if size > ROOM_FOR_POLICIES {
+            return Err(packed_policy_too_large((size * 100).div_ceil(ROOM_FOR_POLICIES)));
+        }
         let policy = StoredPolicy::new(text, PolicyKind::Identity, &world.iam)
             .map_err(|refusal| iam::malformed_policy(&refusal))?;
         policies.push(("session policy".to_owned(), policy));

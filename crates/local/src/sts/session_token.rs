@@ -10,6 +10,7 @@ use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::operation::Operation;
 use crate::pipeline::Authorized;
+use crate::secret::GivenSecret;
 use crate::service::Service;
 use crate::world::World;
 
@@ -20,7 +21,7 @@ pub(super) struct GetSessionToken;
 pub(super) struct Input {
     duration_seconds: Option<u32>,
     serial_number: Option<String>,
-    token_code: Option<String>,
+    token_code: Option<GivenSecret>,
 }
 
 #[derive(Debug, Serialize)]

@@ -234,3 +234,49 @@ fn session_tokens_are_the_user_and_open_iam_only_with_mfa() {
     sts(&admin, "GetSessionToken", &[("DurationSeconds", "899")]).is_error("ValidationError");
     sts(&admin, "GetSessionToken", &[("DurationSeconds", "129600")]).ok();
 }
+
+#[test]
+fn a_role_of_another_partition_is_none_of_the_callers() {
+    let admin = Client::operator();
+    let china = admin.root_of(ACCOUNT).in_region("cn-north-1");
+    let mut trusting = trusts("*");
+    trusting["Principal"] = json!("*");
+    make_role(&china, "open", &trusting, "3600");
+    let foreign = format!("arn:aws-cn:iam::{ACCOUNT}:role/open");
+    let input = [("RoleArn", foreign.as_str()), ("RoleSessionName", "session")];
+    sts(&admin, "AssumeRole", &input).is_error("ValidationError");
+    china.new_user("there", Some(&may("Allow", "sts:*"))).query(Service::Sts, "AssumeRole", &input).ok();
+}
+
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>, the key is there
+/// wherever MFA was used, so that a denial by its age sees every such session.
+#[test]
+fn a_session_with_mfa_tells_how_old_that_is() {
+    let admin = Client::operator();
+    let old = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*" },
+        { "Effect": "Deny", "Action": "*", "Resource": "*",
+          "Condition": { "NumericGreaterThan": { "aws:MultiFactorAuthAge": "600" } } },
+    ]});
+    let user = admin.new_user("careful", Some(&old));
+    let serial = [("SerialNumber", "arn:aws:iam::111122223333:mfa/phone"), ("TokenCode", "123456")];
+    let answer = sts(&user, "GetSessionToken", &serial).ok();
+    let session = Client {
+        access_key_id: answer.element("AccessKeyId"),
+        secret_access_key: answer.element("SecretAccessKey"),
+        session_token: Some(answer.element("SessionToken")),
+        ..user.clone()
+    };
+    session.query(Service::Iam, "ListRoles", &[]).ok();
+    session.clock.advance(SignedDuration::from_secs(601));
+    session.query(Service::Iam, "ListRoles", &[]).is_error("AccessDenied");
+}
+
+#[test]
+fn a_session_policy_that_is_too_long_is_not_even_read() {
+    let admin = Client::operator();
+    make_role(&admin, "r", &trusts(ACCOUNT), "3600");
+    let names: Vec<String> = (0..100_000).map(|at| format!("\"{at:x}\":0")).collect();
+    let policy = format!("{{{}}}", names.join(","));
+    assume(&admin, "r", &[("Policy", &policy)]).is_error("PackedPolicyTooLarge");
+}
