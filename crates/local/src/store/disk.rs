@@ -261,7 +261,14 @@ fn private_file(folder: &Path, path: &Path) -> Result<File, StoreError> {
         move |source| StoreError::File { path, source }
     };
     builder.create(folder).map_err(at(folder))?;
-    options.open(path).map_err(at(path))
+    let file = options.open(path).map_err(at(path))?;
+    // The mode above is for a new file: one that is there may have come from a copy that others can read.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(at(path))?;
+    }
+    Ok(file)
 }
 
 fn database_error(path: &Path, error: redb::Error) -> StoreError {
@@ -344,5 +351,12 @@ mod tests {
         let _store = open(&data);
         let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&data), mode(&data.join(FILE_NAME))), (0o700, 0o600));
+        drop(_store);
+        let copy = folder.path().join("copy");
+        std::fs::create_dir(&copy).expect("made");
+        std::fs::write(copy.join(FILE_NAME), b"").expect("written");
+        std::fs::set_permissions(copy.join(FILE_NAME), std::fs::Permissions::from_mode(0o644)).expect("set");
+        let _store = open(&copy);
+        assert_eq!(mode(&copy.join(FILE_NAME)), 0o600);
     }
 }
