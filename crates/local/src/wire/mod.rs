@@ -65,7 +65,7 @@ impl Envelope {
         match self.protocol {
             Protocol::Json10 | Protocol::Json11 => json::decode(body),
             Protocol::Cbor => cbor::decode(body),
-            Protocol::Query => self.parameters.map(query::Parameters::into_value),
+            Protocol::Query => self.parameters.and_then(query::Parameters::into_value),
         }
     }
 

@@ -12,29 +12,37 @@ pub(super) struct Parameters {
     pub(super) action: Option<String>,
     pub(super) version: Option<String>,
     root: Node,
+    /// A name stood there twice, and which value counts would be anybody's guess.
+    is_ambiguous: bool,
 }
 
 impl Parameters {
     /// Reads the form of the body, and the query string of the URI.
+    ///
+    /// A `+` is a space in a form only. In a URI it is a plus: signatures do not tell `+` from `%2B` there.
     pub(super) fn read(uri_query: Option<&str>, body: &[u8]) -> Self {
         let mut parameters = Self::default();
-        for (name, value) in
-            form_urlencoded::parse(uri_query.unwrap_or_default().as_bytes()).chain(form_urlencoded::parse(body))
-        {
-            match name.as_ref() {
-                "Action" => parameters.action = Some(value.into_owned()),
-                "Version" => parameters.version = Some(value.into_owned()),
-                _ => parameters.root.put(name.split('.').take(DEPTH), value.into_owned()),
-            }
+        let uri_query = uri_query.unwrap_or_default().replace('+', "%2B");
+        for (name, value) in form_urlencoded::parse(uri_query.as_bytes()).chain(form_urlencoded::parse(body)) {
+            let value = value.into_owned();
+            let earlier = match name.as_ref() {
+                "Action" => parameters.action.replace(value),
+                "Version" => parameters.version.replace(value),
+                _ => parameters.root.put(name.split('.').take(DEPTH), value),
+            };
+            parameters.is_ambiguous |= earlier.is_some();
         }
         parameters
     }
 
-    /// The operation's input, every leaf a text.
-    pub(super) fn into_value(self) -> Value {
+    /// The operation's input, every leaf a text; none where a name stands twice.
+    pub(super) fn into_value(self) -> Option<Value> {
+        if self.is_ambiguous {
+            return None;
+        }
         match self.root.into_value() {
-            Value::Object(members) => Value::Object(members),
-            _ => Value::Object(Map::new()),
+            Value::Object(members) => Some(Value::Object(members)),
+            _ => Some(Value::Object(Map::new())),
         }
     }
 }
@@ -75,10 +83,11 @@ struct Node {
 }
 
 impl Node {
-    fn put<'a>(&mut self, mut path: impl Iterator<Item = &'a str>, value: String) {
+    /// Gives what stood there before.
+    fn put<'a>(&mut self, mut path: impl Iterator<Item = &'a str>, value: String) -> Option<String> {
         match path.next() {
             Some(step) => self.children.entry(step.to_owned()).or_default().put(path, value),
-            None => self.text = Some(value),
+            None => self.text.replace(value),
         }
     }
 
@@ -124,7 +133,23 @@ mod tests {
     use serde_json::json;
 
     fn check(form: &str, expect: Value) {
-        assert_eq!(Parameters::read(None, form.as_bytes()).into_value(), expect, "{form}");
+        assert_eq!(Parameters::read(None, form.as_bytes()).into_value(), Some(expect), "{form}");
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        for (query, form) in [(None, "A=1&B=2&A=1"), (Some("A=1"), "A=2"), (Some("Action=X"), "Action=Y&Version=1")] {
+            assert_eq!(Parameters::read(query, form.as_bytes()).into_value(), None, "{query:?} {form}");
+        }
+    }
+
+    /// The canonical request has `%2B` for both.
+    #[test]
+    fn a_plus_in_the_uri_is_a_plus_however_it_is_written() {
+        for query in ["Name=a+b", "Name=a%2Bb"] {
+            assert_eq!(Parameters::read(Some(query), b"").into_value(), Some(json!({"Name": "a+b"})), "{query}");
+        }
+        check("Name=a+b", json!({"Name": "a b"}));
     }
 
     #[test]
