@@ -173,7 +173,7 @@ impl Operation for GetLogEvents {
 
     fn authorize(input: &Self::Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         validate::stream_name("logStreamName", &input.log_stream_name)?;
-        let group = input.group.name()?;
+        let group = input.group.name(call)?;
         Ok(vec![stream_check(call, world, "logs:GetLogEvents", group, &input.log_stream_name)?])
     }
 
@@ -184,7 +184,7 @@ impl Operation for GetLogEvents {
         _: &Authorized,
     ) -> Result<GetLogEventsOutput, AwsError> {
         let most = validate::limit(input.limit, MOST_EVENTS)?;
-        let group = input.group.name()?;
+        let group = input.group.name(call)?;
         existing_group(call, world, group)?;
         let stream = key_in_group(call, group, &input.log_stream_name);
         if !world.logs.streams.contains(&stream) {
@@ -216,7 +216,7 @@ impl Operation for FilterLogEvents {
     type Output = FilterLogEventsOutput;
 
     fn authorize(input: &Self::Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
-        Ok(vec![group_check(call, world, "logs:FilterLogEvents", input.group.name()?)?])
+        Ok(vec![group_check(call, world, "logs:FilterLogEvents", input.group.name(call)?)?])
     }
 
     fn call(
@@ -233,7 +233,7 @@ impl Operation for FilterLogEvents {
             return Err(super::error::unsupported("Searching from the newest event (startFromHead = false) is"));
         }
         let pattern = read_pattern(input.filter_pattern.as_deref().unwrap_or_default())?;
-        let group = input.group.name()?;
+        let group = input.group.name(call)?;
         existing_group(call, world, group)?;
         let inside = format!("{}:", group_key(call, group));
         let mut found: Vec<(String, (&str, &LogEvent))> = world

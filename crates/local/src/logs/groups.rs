@@ -191,7 +191,7 @@ impl Operation for DescribeLogGroups {
     ) -> Result<DescribeLogGroupsOutput, AwsError> {
         let most = validate::limit(input.limit, MOST_DESCRIBED)?;
         let scope = format!("{}/", call.regional_scope());
-        let found = world.logs.groups.with_prefix(&scope).filter(|(_, group)| input.wants(group));
+        let found = world.logs.groups.with_prefix(&scope).filter(|(_, group)| input.wants(group, call));
         let Page { items, next_token } = page(found, input.next_token.as_deref(), most).map_err(|_| invalid_token())?;
         let shown = items.into_iter().map(|group| show(group, call, world));
         Ok(DescribeLogGroupsOutput { log_groups: shown.collect::<Result<_, _>>()?, next_token })
@@ -217,9 +217,9 @@ impl DescribeLogGroupsInput {
         }
     }
 
-    fn wants(&self, group: &LogGroup) -> bool {
+    fn wants(&self, group: &LogGroup, call: &CallContext) -> bool {
         let is_identified = |identifiers: &Vec<String>| {
-            identifiers.iter().any(|identifier| super::group_of_identifier(identifier) == group.name)
+            identifiers.iter().any(|identifier| super::group_of_identifier(identifier, call) == Some(&group.name))
         };
         self.log_group_name_prefix.as_ref().is_none_or(|prefix| group.name.starts_with(prefix))
             && self.log_group_name_pattern.as_ref().is_none_or(|part| group.name.contains(part))

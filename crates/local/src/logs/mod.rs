@@ -170,10 +170,14 @@ fn group_of_arn(arn: &Arn) -> Option<&str> {
     Some(name.strip_suffix(":*").unwrap_or(name))
 }
 
-/// The name of a log group that is given by its name or its ARN.
-fn group_of_identifier(identifier: &str) -> &str {
-    let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);
-    name.strip_suffix(":*").unwrap_or(name)
+/// The name of a log group that is given by its name or its ARN; none where it is of another account or Region.
+fn group_of_identifier<'a>(identifier: &'a str, call: &CallContext) -> Option<&'a str> {
+    if !identifier.starts_with("arn:") {
+        return Some(identifier.strip_suffix(":*").unwrap_or(identifier));
+    }
+    let here = format!("arn:{}:logs:{}:{}:log-group:", call.partition, call.region, call.account);
+    let name = identifier.strip_prefix(here.as_str())?;
+    Some(name.strip_suffix(":*").unwrap_or(name))
 }
 
 fn group_key(call: &CallContext, group: &str) -> String {

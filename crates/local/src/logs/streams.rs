@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::error::{already_exists, constraint, invalid_parameter, invalid_token, no_such_stream};
+use super::error::{already_exists, constraint, invalid_parameter, invalid_token, no_such_group, no_such_stream};
 use super::{
     LogStream, existing_group, group_check, group_key, group_of_identifier, key_in_group, remove_prefix, stream_check,
     validate,
@@ -79,10 +79,10 @@ struct ShownStream {
 
 impl GroupReference {
     /// The name, checked.
-    pub(super) fn name(&self) -> Result<&str, AwsError> {
+    pub(super) fn name(&self, call: &CallContext) -> Result<&str, AwsError> {
         let name = match (&self.log_group_name, &self.log_group_identifier) {
             (Some(name), None) => name,
-            (None, Some(identifier)) => group_of_identifier(identifier),
+            (None, Some(identifier)) => group_of_identifier(identifier, call).ok_or_else(no_such_group)?,
             (None, None) => {
                 return Err(invalid_parameter("Either logGroupName or logGroupIdentifier must be specified."));
             }
@@ -164,7 +164,7 @@ impl Operation for DescribeLogStreams {
 
     fn authorize(input: &Self::Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         input.check()?;
-        Ok(vec![group_check(call, world, "logs:DescribeLogStreams", input.group.name()?)?])
+        Ok(vec![group_check(call, world, "logs:DescribeLogStreams", input.group.name(call)?)?])
     }
 
     fn call(
@@ -174,7 +174,7 @@ impl Operation for DescribeLogStreams {
         _: &Authorized,
     ) -> Result<DescribeLogStreamsOutput, AwsError> {
         let most = validate::limit(input.limit, MOST_DESCRIBED)?;
-        let group = input.group.name()?;
+        let group = input.group.name(call)?;
         existing_group(call, world, group)?;
         let scope = format!("{}:", group_key(call, group));
         let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();

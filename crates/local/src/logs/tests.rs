@@ -223,6 +223,20 @@ fn events_are_searched_across_streams_in_the_order_of_time() {
 }
 
 #[test]
+fn an_identifier_of_another_account_or_region_is_no_name_of_an_own_group() {
+    let client = prepared();
+    for foreign in [("111122223333", "444455556666"), ("eu-west-1", "eu-west-2"), (":logs:", ":sns:")] {
+        let identifier = group_arn("trail").replace(foreign.0, foreign.1);
+        for operation in ["DescribeLogStreams", "FilterLogEvents"] {
+            let answer = call(&client, operation, &json!({ "logGroupIdentifier": identifier }));
+            answer.is_error("ResourceNotFoundException");
+        }
+        let found = call(&client, "DescribeLogGroups", &json!({ "logGroupIdentifiers": [identifier] })).ok().value();
+        assert_eq!(found["logGroups"], json!([]), "{identifier}");
+    }
+}
+
+#[test]
 fn events_out_of_their_time_are_told_and_not_kept() {
     let client = prepared();
     call(&client, "PutRetentionPolicy", &json!({ "logGroupName": "trail", "retentionInDays": 7 })).ok();
