@@ -123,8 +123,8 @@ fn answer(
     };
     let mut shared = inner.lock();
     let shared = &mut *shared;
-    shared.world.settle(now, &inner.ids);
     let caught = catch_unwind(AssertUnwindSafe(|| {
+        shared.world.settle(now, &inner.ids);
         authenticate_and_run(inner, request, envelope, service, entry, now, request_id, &mut shared.world)
     }));
     let (record, outcome) = caught.unwrap_or_else(|_| {
@@ -173,7 +173,12 @@ fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Res
     if request.body().len() > MAX_BODY {
         return Err(too_large());
     }
-    if envelope.service.is_some_and(|named| named != service) || !speaks(service, envelope.protocol) {
+    // Only Query can leave the service to the signature: the others name it beside the operation.
+    let is_meant = match envelope.protocol {
+        Protocol::Query => envelope.service.is_none_or(|named| named == service),
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => envelope.service == Some(service),
+    };
+    if !is_meant || !speaks(service, envelope.protocol) {
         return Err(AwsError::unknown_operation(service, &envelope.operation));
     }
     if envelope.operation.is_empty() {

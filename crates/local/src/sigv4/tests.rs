@@ -242,6 +242,11 @@ fn an_unknown_service_or_operation_is_never_a_success() {
     client.json(Service::Logs, "NoSuchOperation", &json!({})).is_error("UnknownOperationException");
     client.query(Service::Sts, "ListRoles", &[]).is_error("InvalidAction");
     client.cbor("NoSuchOperation", &json!({})).is_error("InvalidAction");
+    for target in ["ListKeys", ".ListKeys", "Other.ListKeys", "Logs_20140328.ListKeys", "TrentService.x.ListKeys"] {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
+        let answer = client.send(Service::Kms, "/", &headers, b"{}".to_vec());
+        answer.is_error("UnknownOperationException");
+    }
     let mut foreign = request(&client, Service::Sts);
     edit(&mut foreign, "authorization", |old| old.replace("/sts/", "/dynamodb/"));
     let (status, body) = answer(&client, foreign);
