@@ -72,8 +72,9 @@ impl Check {
     /// `aws:RequestTag/…` and `aws:TagKeys` for the tags that the request carries.
     pub(crate) fn request_tags<'a>(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut keys = Vec::new();
+        // Tags whose keys differ in case only share a condition key, which then has the values of all of them.
         for (key, value) in tags {
-            self.request.context.set(format!("aws:RequestTag/{key}"), value);
+            self.request.context.add(format!("aws:RequestTag/{key}"), value);
             keys.push(key.to_owned());
         }
         if keys.is_empty() { self } else { self.with_many("aws:TagKeys", keys) }
@@ -82,7 +83,7 @@ impl Check {
     /// `aws:ResourceTag/…` for the tags that the resource carries.
     pub(crate) fn resource_tags<'a>(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         for (key, value) in tags {
-            self.request.context.set(format!("aws:ResourceTag/{key}"), value);
+            self.request.context.add(format!("aws:ResourceTag/{key}"), value);
         }
         self
     }

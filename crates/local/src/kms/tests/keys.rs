@@ -146,3 +146,23 @@ fn a_description_has_up_to_8192_characters() {
         .is_error("ValidationException");
     assert_eq!(text(&root.describe(&id)["Description"]).chars().count(), 8192);
 }
+
+/// A key can have tags whose names differ in case only; no condition sees just one of them.
+#[test]
+fn tags_that_differ_in_case_do_not_hide_each_other_from_conditions() {
+    let root = Client::root();
+    let id = root.new_key_id(&json!({}));
+    let mut statement = allow(&["kms:TagResource", "kms:DescribeKey"]);
+    statement["Condition"] =
+        json!({ "StringEqualsIfExists": { "aws:RequestTag/team": "b", "aws:ResourceTag/team": "b" } });
+    let user = root.user("tagger", &[statement]);
+    let tag = |pairs: &[(&str, &str)]| {
+        let tags: Vec<Value> = pairs.iter().map(|(key, value)| json!({ "TagKey": key, "TagValue": value })).collect();
+        json!({ "KeyId": id, "Tags": tags })
+    };
+    user.kms("TagResource", &tag(&[("Team", "a"), ("team", "b")])).is_error("AccessDeniedException");
+    user.kms("TagResource", &tag(&[("team", "b")])).ok();
+    user.describe(&id);
+    root.kms("TagResource", &tag(&[("Team", "a")])).ok();
+    user.kms("DescribeKey", &json!({ "KeyId": id })).is_error("AccessDeniedException");
+}
