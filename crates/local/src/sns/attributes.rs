@@ -129,6 +129,10 @@ pub(super) fn shown(topic: &Topic, world: &World) -> IndexMap<String, String> {
 }
 
 fn read_policy(text: &str, world: &World) -> Result<StoredPolicy, AwsError> {
+    // Before it is read, for reading takes longer the longer it is.
+    if text.len() > LONGEST_POLICY {
+        return Err(invalid_policy("Policy is too large"));
+    }
     let policy = StoredPolicy::new(text, PolicyKind::Resource, &world.iam).map_err(|refusal| match refusal {
         PolicyRefusal::UnknownPrincipal { .. } => invalid_policy("PrincipalNotFound"),
         refusal => invalid_policy(&refusal.to_string()),
@@ -167,3 +171,6 @@ const UNSUPPORTED: [&str; 6] = [
 
 /// How deliveries are tried again where the topic has no policy of its own for that.
 const EFFECTIVE_DELIVERY_POLICY: &str = r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}"#;
+
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/sns.html>, the quota of 30 KB.
+const LONGEST_POLICY: usize = 30 * 1024;

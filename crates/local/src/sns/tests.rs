@@ -69,6 +69,15 @@ fn a_new_topic_has_the_default_policy_and_a_set_one_is_shown_as_it_was_put() {
 }
 
 #[test]
+fn a_policy_that_is_too_long_is_not_even_read() {
+    let client = prepared();
+    let names: Vec<String> = (0..100_000).map(|at| format!("\"{at:x}\":0")).collect();
+    let answer = set(&client, "Policy", &format!("{{{}}}", names.join(",")));
+    answer.is_error("InvalidParameter");
+    assert!(answer.message().ends_with("Policy is too large"), "{}", answer.message());
+}
+
+#[test]
 fn another_account_needs_the_topics_policy_and_its_own() {
     let client = prepared();
     let stranger = client.root_of("444455556666");
