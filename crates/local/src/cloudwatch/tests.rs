@@ -41,6 +41,66 @@ fn alarms_keep_the_rules_of_aws() {
     }
 }
 
+/// Every case by JSON, Query and CBOR: the same is refused, in the words of the protocol, and the same is kept.
+#[test]
+fn the_three_protocols_say_the_same() {
+    let cases: Vec<Case> =
+        serde_json::from_str(include_str!("../../../../conformance/local/cloudwatch-validation.json"))
+            .expect("the cases");
+    for case in cases {
+        let mut input = alarm("a1");
+        input["Tags"] = json!([{ "Key": "team", "Value": "red" }]);
+        for (member, value) in case.change {
+            input[member.as_str()] = value;
+        }
+        let mut pairs = Vec::new();
+        flatten("", &input, &mut pairs);
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let answers = [
+            |client: &Client, operation: &str, input: &Value, _: &[(&str, &str)]| call(client, operation, input),
+            |client: &Client, operation: &str, input: &Value, _: &[(&str, &str)]| client.cbor(operation, input),
+            |client: &Client, operation: &str, _: &Value, pairs: &[(&str, &str)]| {
+                client.query(Service::CloudWatch, operation, pairs)
+            },
+        ]
+        .map(|send| {
+            let client = Client::root();
+            let answer = send(&client, &case.operation, &input, &pairs);
+            (answer, describe(&client, &json!({})))
+        });
+        let [(json, kept), (cbor, kept_by_cbor), (query, kept_by_query)] = &answers;
+        assert_eq!((cbor.status, cbor.text.is_empty()), (json.status, json.text.is_empty()), "{}", case.name);
+        assert_eq!(kept_by_cbor, kept, "{}", case.name);
+        if json.status != 200 {
+            assert_eq!((cbor.code(), cbor.message()), (json.code(), json.message()), "{}", case.name);
+        }
+        // What is of the wrong type is another thing to a protocol of texts, or none.
+        if json.status != 200 && json.message().starts_with("member ") {
+            continue;
+        }
+        assert_eq!((query.status, kept_by_query), (json.status, kept), "{}: {}", case.name, query.text);
+        if json.status != 200 {
+            assert_eq!(query.message(), json.message(), "{}", case.name);
+            assert!(!query.code().ends_with("Exception"), "{}: {}", case.name, query.code());
+        }
+    }
+}
+
+/// The parameters of Query.
+fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Null => {}
+        Value::Object(members) => members.iter().for_each(|(member, value)| flatten(&below(member), value, into)),
+        Value::Array(items) => {
+            let numbered = items.iter().enumerate();
+            numbered.for_each(|(at, item)| flatten(&below(&format!("member.{}", at + 1)), item, into));
+        }
+        Value::String(text) => into.push((name.to_owned(), text.clone())),
+        other => into.push((name.to_owned(), other.to_string())),
+    }
+}
+
 #[test]
 fn a_new_alarm_has_not_been_checked_and_an_update_keeps_its_state_and_tags() {
     let client = Client::root();
