@@ -72,7 +72,8 @@ impl Operation for AssumeRole {
     /// The role's trust policy has the first word, as a KMS key's policy has; one that names the caller itself is
     /// enough within the account.
     ///
-    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html>.
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html> and, for the
+    /// condition keys, <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>.
     fn authorize(input: &Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         check_input(input)?;
         if matches!(call.caller.principal, Principal::Root(_)) {
@@ -84,11 +85,15 @@ impl Operation for AssumeRole {
             return Err(validation(format!("{arn} is invalid")));
         }
         // A role that does not exist is not told from one that does not trust the caller.
-        let trust = match world.iam.role_by_arn(&arn) {
+        let role = world.iam.role_by_arn(&arn);
+        let trust = match role {
             Some(role) => role.trust.as_mandatory(&world.iam),
             None => OwnedResourcePolicy::admits_nobody(),
         };
         let mut check = Check::new(call, "sts:AssumeRole", arn).resource_policy(trust);
+        for (key, value) in role.iter().flat_map(|role| &role.tags) {
+            check = check.with(format!("aws:ResourceTag/{key}"), value).with(format!("iam:ResourceTag/{key}"), value);
+        }
         check = check.with("sts:RoleSessionName", input.role_session_name.as_str());
         if let Some(external_id) = &input.external_id {
             check = check.with("sts:ExternalId", external_id.as_str());

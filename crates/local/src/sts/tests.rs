@@ -280,3 +280,25 @@ fn a_session_policy_that_is_too_long_is_not_even_read() {
     let policy = format!("{{{}}}", names.join(","));
     assume(&admin, "r", &[("Policy", &policy)]).is_error("PackedPolicyTooLarge");
 }
+
+/// Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>.
+#[test]
+fn the_tags_of_a_role_reach_conditions_on_assuming_it() {
+    let admin = Client::operator();
+    make_role(&admin, "secret", &trusts(ACCOUNT), "3600");
+    for (at, key) in ["aws:ResourceTag/level", "iam:ResourceTag/level"].into_iter().enumerate() {
+        let guarded = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" },
+            { "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*", "Condition": { "StringEquals": { key: "top" } } },
+        ]});
+        let user = admin.new_user(&format!("guarded-{at}"), Some(&guarded));
+        let tag = |value| {
+            let tags = [("RoleName", "secret"), ("Tags.member.1.Key", "level"), ("Tags.member.1.Value", value)];
+            admin.query(Service::Iam, "TagRole", &tags).ok();
+        };
+        tag("low");
+        assume(&user, "secret", &[]).ok();
+        tag("top");
+        assume(&user, "secret", &[]).is_error("AccessDenied");
+    }
+}
