@@ -307,6 +307,12 @@ proptest! {
                 }
             };
             prop_assert!(answered < 500, "{service:?} {operation}: {answered}");
+            if service == Service::CloudWatch {
+                let path = format!("/service/GraniteServiceVersion20100801/operation/{operation}");
+                let request = client.signed(service, &path, &[("smithy-protocol", "rpc-v2-cbor")], body.clone());
+                let answered = block_on(client.aws.handle(request)).status();
+                prop_assert!(answered.as_u16() < 500, "{operation} by CBOR: {answered}");
+            }
         }
     }
 }

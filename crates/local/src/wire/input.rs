@@ -56,6 +56,22 @@ impl de::Error for InputError {
     fn missing_field(field: &'static str) -> Self {
         Self::Missing { member: field.to_owned() }
     }
+
+    /// A text is not repeated: it may be a secret that stands in the wrong place.
+    fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        match found {
+            de::Unexpected::Str(_) => Self::custom(format_args!("invalid type: string, expected {expected}")),
+            other => Self::custom(format_args!("invalid type: {other}, expected {expected}")),
+        }
+    }
+
+    /// As for the type.
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        match found {
+            de::Unexpected::Str(_) => Self::custom(format_args!("invalid value: string, expected {expected}")),
+            other => Self::custom(format_args!("invalid value: {other}, expected {expected}")),
+        }
+    }
 }
 
 struct Input {
@@ -257,6 +273,14 @@ mod tests {
         let wrong = decode_input::<Sample>(json!({"Name": "a", "Count": "5"}), false).expect_err("a text");
         assert!(matches!(wrong, InputError::Wrong { member: Some(member), .. } if member == "Count"));
         assert_eq!(decode_input::<Sample>(json!({"Name": "a", "Flag": null}), false), Ok(sample("a")));
+    }
+
+    #[test]
+    fn a_text_in_the_wrong_place_is_not_repeated() {
+        for value in [json!({"Name": "a", "List": "hunter2"}), json!({"Name": "a", "Count": "hunter2"})] {
+            let wrong = decode_input::<Sample>(value, false).expect_err("a text");
+            assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
+        }
     }
 
     #[test]
