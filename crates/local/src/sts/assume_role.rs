@@ -90,7 +90,14 @@ impl Operation for AssumeRole {
             Some(role) => role.trust.as_mandatory(&world.iam),
             None => OwnedResourcePolicy::admits_nobody(),
         };
-        let mut check = Check::new(call, "sts:AssumeRole", arn).resource_policy(trust);
+        let mut check = Check::new(call, "sts:AssumeRole", arn.clone()).resource_policy(trust);
+        if arn.account() != call.account.as_str() {
+            // Which side refuses would tell that there is a role, and whom it trusts.
+            let caller = check.caller.clone();
+            check = check.refused_with(format!(
+                "User: {caller} is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            ));
+        }
         for (key, value) in role.iter().flat_map(|role| &role.tags) {
             check = check.with(format!("aws:ResourceTag/{key}"), value).with(format!("iam:ResourceTag/{key}"), value);
         }

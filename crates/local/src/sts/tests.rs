@@ -82,6 +82,21 @@ fn a_missing_role_is_not_told_from_one_that_does_not_trust() {
     let there = assume(&admin, "distrusts", &[]).message().replace("distrusts", "X");
     let missing = assume(&admin, "missing", &[]).message().replace("missing", "X");
     assert_eq!(there, missing);
+    make_role(&admin, "for-us", &trusts(ACCOUNT), "3600");
+    let stranger = admin.root_of("444455556666");
+    for (user, policy) in [("plain", None), ("barred", Some(may("Deny", "*"))), ("allowed", Some(may("Allow", "*")))] {
+        let user = stranger.new_user(user, policy.as_ref());
+        let refused = |name: &str| {
+            let answer = assume(&user, name, &[]);
+            answer.is_error("AccessDenied");
+            answer.message().replace(name, "X")
+        };
+        // It trusts that account, but two of the callers have no permission of their own.
+        if policy != Some(may("Allow", "*")) {
+            assert_eq!(refused("distrusts"), refused("missing"));
+        }
+        assert_eq!(refused("for-us"), refused("missing"));
+    }
 }
 
 #[test]
