@@ -85,6 +85,12 @@ pub enum Problem {
         /// The element.
         element: &'static str,
     },
+    /// `NotPrincipal`, `NotAction` or `NotResource` with nothing in it.
+    #[error("`Not{element}` names nothing, and so would mean all there is")]
+    EmptyExclusion {
+        /// The element, without its `Not`.
+        element: &'static str,
+    },
     /// A version that does not exist.
     #[error("`{version}` is not a version of the policy language")]
     Version {
@@ -162,6 +168,7 @@ impl Problem {
             }
             Self::UnknownElement { .. } => "names of elements are written with capitals, such as `Principal`",
             Self::Action { .. } => "write `service:Action`, such as `kms:Decrypt`, or `*`",
+            Self::EmptyExclusion { .. } => "name what is left out, or write the element itself with `*`",
             Self::TrustAction { .. } => "a trust policy decides about `sts:AssumeRole` and its kin only",
             Self::Resource { .. } => "write `*` or an ARN",
             Self::Principal { .. } => {

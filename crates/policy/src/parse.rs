@@ -156,6 +156,14 @@ impl Reader {
                 self.wrong(Problem::BothForms { element }, span.clone());
             }
         }
+        let nothing_left_out = [
+            ("Principal", found.principal.iter().any(leaves_nothing_out)),
+            ("Action", found.action.iter().any(leaves_nothing_out)),
+            ("Resource", found.resource.iter().any(leaves_nothing_out)),
+        ];
+        for (element, _) in nothing_left_out.into_iter().filter(|(_, is_empty)| *is_empty) {
+            self.wrong(Problem::EmptyExclusion { element }, span.clone());
+        }
         if !found.has_effect {
             self.missing("Effect", span);
         }
@@ -370,6 +378,10 @@ struct Found {
     action: Vec<Match<Vec<String>>>,
     resource: Vec<Match<Vec<String>>>,
     conditions: Vec<Condition>,
+}
+
+fn leaves_nothing_out<T>(element: &Match<Vec<T>>) -> bool {
+    matches!(element, Match::IsNot(left_out) if left_out.is_empty())
 }
 
 fn set<T>(found: &mut Vec<Match<T>>, form: fn(T) -> Match<T>, value: T) {
