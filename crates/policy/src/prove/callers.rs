@@ -178,12 +178,10 @@ impl Census {
                 continue;
             }
             let name = session.resource().split('/').nth(1);
-            let of_that_name = |role: &&Arn| role.resource().rsplit('/').next() == name;
-            let mut own: Vec<Arn> = roles.iter().filter(of_that_name).cloned().collect();
-            if !is_complete {
-                own.extend(kinds(&base("iam", "role/", name), &BTreeSet::new(), false)?);
-            }
-            own.dedup();
+            let of_that_name = |role: &Arn| role.resource().rsplit('/').next() == name;
+            let mut own =
+                if is_complete { roles.clone() } else { kinds(&base("iam", "role/", name), &self.roles, false)? };
+            own.retain(of_that_name);
             callers.extend(own.into_iter().map(|role| Principal::Session { session: session.clone(), role }));
         }
         let federated = kinds(&base("sts", "federated-user/", None), &self.federated, false)?;

@@ -215,39 +215,57 @@ pub(super) fn search(
     statement: Option<usize>,
     assumptions: &dyn Fn() -> Vec<Assumption>,
 ) -> Verdict {
-    let is_asked = |it: &Opening| statement.is_none_or(|at| it.origin == Origin::Statement(at));
-    let mut missed = None;
     // First all that may be let through; if what is found does not go through, then what surely is.
+    let mut missed = None;
     for (allow, deny) in [(Side::Widest, Side::Narrowest), (Side::Narrowest, Side::Widest)] {
         let mut without = model.impossible.clone();
         without.extend(access.denials(model, deny));
         let openings = access.openings(model, allow, Supposed::Everything);
-        let pieces = openings
-            .iter()
-            .filter(|it| is_asked(it))
-            .flat_map(|it| queries.iter().filter_map(|query| it.region.and(query)));
-        let mut found = false;
-        for piece in pieces {
-            match model
-                .remainder(&piece, &without)
-                .and_then(|it| it.map(|it| replay(access, model, &it, Supposed::Everything)).transpose())
-            {
-                Ok(None) => {}
-                Ok(Some(witness)) if witness.decision.is_allowed() => {
-                    return Verdict::Refuted { witness: Box::new(witness) };
-                }
-                Ok(Some(witness)) => {
-                    found = true;
-                    missed = Some(witness);
-                }
-                Err(reason) => return Verdict::Unknown { reason },
-            }
-        }
-        if !found && allow == Side::Widest {
-            return Verdict::Proved { assumptions: assumptions() };
+        let is_asked = |it: &&Opening| statement.is_none_or(|at| it.origin == Origin::Statement(at));
+        let asked = openings.iter().filter(is_asked);
+        let pieces: Vec<Region> =
+            asked.flat_map(|it| queries.iter().filter_map(|query| it.region.and(query))).collect();
+        match pass(access, model, &pieces, &without) {
+            Ok(Pass::Nothing) if allow == Side::Widest => return Verdict::Proved { assumptions: assumptions() },
+            Ok(Pass::Nothing) => {}
+            Ok(Pass::Allowed(witness)) => return Verdict::Refuted { witness },
+            Ok(Pass::Refused(witness)) => missed = Some(*witness),
+            Err(reason) => return Verdict::Unknown { reason },
         }
     }
     Verdict::Unknown { reason: not_told(model, missed) }
+}
+
+/// What was found in boxes.
+enum Pass {
+    Nothing,
+    Allowed(Box<Witness>),
+    /// A request that the evaluator refuses.
+    Refused(Box<Witness>),
+}
+
+/// Looks for a request that goes through; of several, one by the caller that is the least out of the ordinary.
+fn pass(access: &KeyAccess<'_>, model: &Model<'_>, pieces: &[Region], without: &[Region]) -> Result<Pass, Unknown> {
+    let (mut best, mut refused): (Option<(usize, Witness)>, _) = (None, None);
+    for piece in pieces {
+        let caller = model.first_caller(piece);
+        if best.as_ref().is_some_and(|(known, _)| *known <= caller) {
+            continue;
+        }
+        let Some(region) = model.remainder(piece, without)? else { continue };
+        let witness = replay(access, model, &region, Supposed::Everything)?;
+        let caller = model.first_caller(&region);
+        if !witness.decision.is_allowed() {
+            refused = Some(witness);
+        } else if best.as_ref().is_none_or(|(known, _)| caller < *known) {
+            best = Some((caller, witness));
+        }
+    }
+    Ok(match (best, refused) {
+        (Some((_, witness)), _) => Pass::Allowed(Box::new(witness)),
+        (None, Some(witness)) => Pass::Refused(Box::new(witness)),
+        (None, None) => Pass::Nothing,
+    })
 }
 
 pub(super) fn not_told(model: &Model<'_>, missed: Option<Witness>) -> Unknown {

@@ -268,6 +268,11 @@ impl<'a> Model<'a> {
         Some(request)
     }
 
+    /// Where the first caller of the box stands: the earlier, the more ordinary.
+    pub(super) fn first_caller(&self, region: &Region) -> usize {
+        region.side(CALLER).map_or(Some(0), Values::first).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn is_own(&self, caller: &Principal) -> bool {
         caller.account() == Some(self.account.as_str())
     }
