@@ -144,23 +144,21 @@ impl<'a> KeyAccess<'a> {
 
     /// What the key policy and the grants open, each statement apart.
     pub(super) fn openings(&self, model: &Model<'_>, side: Side, supposed: Supposed) -> Vec<Opening> {
-        let mut openings = Vec::new();
+        let mut opener = Opener { access: self, model, side, supposed, openings: Vec::new() };
         for (at, statement) in self.key_policy.statements.iter().enumerate() {
             if statement.effect != Effect::Allow || statement.principal.is_none() {
                 continue;
             }
             if let Some(region) = model.statement(statement, self.key_policy.version, side) {
-                let named = |counts: &dyn Fn(Naming, &Principal) -> bool| model.named(statement, side, counts);
-                self.open(model, &region, Origin::Statement(at), &named, side, supposed, &mut openings);
+                opener.open(&region, Origin::Statement(at), &|counts| model.named(statement, side, counts));
             }
         }
         for (at, grant) in self.grants.iter().enumerate() {
             for region in model.grant(grant) {
-                let named = |counts: &dyn Fn(Naming, &Principal) -> bool| model.grantees(grant, counts);
-                self.open(model, &region, Origin::Grant(at), &named, side, supposed, &mut openings);
+                opener.open(&region, Origin::Grant(at), &|counts| model.grantees(grant, counts));
             }
         }
-        openings
+        opener.openings
     }
 
     /// What any policy denies.
@@ -192,67 +190,87 @@ impl<'a> KeyAccess<'a> {
         caller.account().is_some_and(|it| self.identities.knows(it))
     }
 
+    /// Whether a boundary is known that the caller must stay within.
+    fn is_limited(&self, caller: &Principal) -> bool {
+        self.identities.of(caller).is_some_and(|it| it.boundary.is_some())
+    }
+
+    fn callers_of(&self, model: &Model<'_>, principal: &KnownPrincipal<'_>) -> Values {
+        model.callers_that(|caller| self.identities.of(caller).is_some_and(|it| it.arn == principal.arn))
+    }
+}
+
+/// Which callers count, by how they are named.
+type Counts<'c> = dyn Fn(Naming, &Principal) -> bool + 'c;
+
+/// The callers that a statement or grant names in the ways that count.
+type Named<'n> = dyn Fn(&Counts<'_>) -> Values + 'n;
+
+/// Gathers what is opened.
+struct Opener<'o, 'a> {
+    access: &'o KeyAccess<'a>,
+    model: &'o Model<'o>,
+    side: Side,
+    supposed: Supposed,
+    openings: Vec<Opening>,
+}
+
+impl Opener<'_, '_> {
     /// Splits what a statement or grant opens by what it takes besides: nothing, or the caller's own policies.
     ///
     /// In one account, whoever is named itself needs nothing more; who is named by role or as one of all must stay
     /// within its boundary. By the account's name, or from another account, its own policies must allow as well.
-    fn open(
-        &self,
-        model: &Model<'_>,
-        region: &Region,
-        origin: Origin,
-        named: &dyn Fn(&dyn Fn(Naming, &Principal) -> bool) -> Values,
-        side: Side,
-        supposed: Supposed,
-        openings: &mut Vec<Opening>,
-    ) {
-        let is_root = |it: &Principal| matches!(it, Principal::Root(_));
-        let is_direct = |naming: Naming, caller: &Principal| {
-            naming >= Naming::Limited && (model::is_service(caller) || model.is_own(caller))
-        };
-        let stands_alone = |caller: &Principal| {
-            model::is_service(caller)
-                || is_root(caller)
-                || self.identities.of(caller).is_none_or(|it| it.boundary.is_none())
-        };
-        let mut push = |values: &Values, within: &[Region]| {
-            for part in within {
-                let part = region.clone().narrowed(model::CALLER, values).and(part);
-                openings.extend(part.filter(|it| !it.is_empty()).map(|region| Opening { region, origin }));
-            }
-        };
-        let anywhere = [Region::everything()];
-
+    fn open(&mut self, region: &Region, origin: Origin, named: &Named<'_>) {
+        let (access, model, side) = (self.access, self.model, self.side);
         let free = |naming: Naming, caller: &Principal| {
-            is_direct(naming, caller) && (stands_alone(caller) || naming == Naming::Itself)
+            is_direct(model, naming, caller) && (naming == Naming::Itself || !access.is_limited(caller))
         };
-        push(&named(&free), &anywhere);
-        let supposes =
-            |caller: &Principal| is_root(caller) || (supposed == Supposed::Everything && !self.is_known(caller));
-        let delegated = |naming: Naming, caller: &Principal| {
-            naming > Naming::NotNamed && !model::is_service(caller) && !is_direct(naming, caller)
-        };
-        push(&named(&|naming, caller| delegated(naming, caller) && supposes(caller)), &anywhere);
+        self.push(region, origin, &named(&free));
+        let supposes = |caller: &Principal| self.supposes(caller);
+        let delegated = |naming: Naming, caller: &Principal| is_delegated(model, naming, caller);
+        self.push(region, origin, &named(&|naming, caller| delegated(naming, caller) && supposes(caller)));
 
-        for principal in self.known() {
-            let callers = self.callers_of(model, principal);
+        for principal in access.known() {
+            let callers = access.callers_of(model, principal);
             let boundary = principal.boundary.map(|it| allowances_of(model, it.document, side));
             if let Some(boundary) = &boundary {
-                let limited = named(&|naming, caller| is_direct(naming, caller) && naming != Naming::Itself);
-                push(&limited.and(&callers), boundary);
+                let limited = named(&|naming, caller| is_direct(model, naming, caller) && naming != Naming::Itself);
+                self.push_within(region, origin, &limited.and(&callers), boundary);
             }
             let own = principal.policies.iter().flat_map(|it| allowances_of(model, it.document, side));
             let within: Vec<Region> = match &boundary {
                 None => own.collect(),
                 Some(boundary) => own.flat_map(|own| boundary.iter().filter_map(move |it| own.and(it))).collect(),
             };
-            push(&named(&delegated).and(&callers), &within);
+            self.push_within(region, origin, &named(&delegated).and(&callers), &within);
         }
     }
 
-    fn callers_of(&self, model: &Model<'_>, principal: &KnownPrincipal<'_>) -> Values {
-        model.callers_that(|caller| self.identities.of(caller).is_some_and(|it| it.arn == principal.arn))
+    /// Whether the caller's own policies are taken to allow everything. The root user needs none.
+    fn supposes(&self, caller: &Principal) -> bool {
+        let is_root = matches!(caller, Principal::Root(_));
+        is_root || (self.supposed == Supposed::Everything && !self.access.is_known(caller))
     }
+
+    fn push(&mut self, region: &Region, origin: Origin, callers: &Values) {
+        self.push_within(region, origin, callers, &[Region::everything()]);
+    }
+
+    fn push_within(&mut self, region: &Region, origin: Origin, callers: &Values, within: &[Region]) {
+        let region = region.clone().narrowed(model::CALLER, callers);
+        let parts = within.iter().filter_map(|it| region.and(it)).filter(|it| !it.is_empty());
+        self.openings.extend(parts.map(|region| Opening { region, origin }));
+    }
+}
+
+/// Whether the key's side is enough.
+fn is_direct(model: &Model<'_>, naming: Naming, caller: &Principal) -> bool {
+    naming >= Naming::Limited && (model::is_service(caller) || model.is_own(caller))
+}
+
+/// Whether the caller's own policies must allow as well.
+fn is_delegated(model: &Model<'_>, naming: Naming, caller: &Principal) -> bool {
+    naming > Naming::NotNamed && !model::is_service(caller) && !is_direct(model, naming, caller)
 }
 
 /// The name of a statement or grant.

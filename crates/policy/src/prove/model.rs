@@ -235,7 +235,7 @@ impl<'a> Model<'a> {
             .into_iter()
             .flatten()
             .filter(|it| !it.is_empty())
-            .flat_map(|region| self.from_source(region, grant))
+            .flat_map(|region| self.with_source(region, grant))
             .collect()
     }
 
@@ -343,7 +343,7 @@ impl<'a> Model<'a> {
     }
 
     /// A grant's constraint on the source counts for services only.
-    fn from_source(&self, region: Region, grant: &Grant<'_>) -> Vec<Region> {
+    fn with_source(&self, region: Region, grant: &Grant<'_>) -> Vec<Region> {
         let services = self.callers_that(is_service);
         let people = region.clone().narrowed(CALLER, &self.callers_that(|it| !is_service(it)));
         let by_service = match (grant.source_arn, grant.grantee) {
