@@ -156,7 +156,8 @@ fn condition() -> impl Strategy<Value = Condition> {
         2 => of(TEXT, &["kms:ViaService"], &["s3.eu-west-1.amazonaws.com", "s3.*.amazonaws.com", "*"]),
         2 => of(TEXT, &["kms:CallerAccount", "aws:PrincipalAccount"], &["111122223333", "444455556666", "1*", "*6"]),
         2 => of(TEXT, &["aws:SourceAccount"], &["111122223333", "*"]),
-        2 => of(&["StringEquals", "StringLike", "StringNotLike", "ArnLike", "ArnNotLike", "ArnEquals"], &["aws:PrincipalArn"], &[ADMIN, ALICE, "arn:aws:iam::*:role/*", "arn:aws:iam::111122223333:*/team/*", "*:user/*"]),
+        2 => of(&["StringEquals", "StringLike", "StringNotLike"], &["aws:PrincipalArn"], &[ADMIN, ALICE, "arn:aws:iam::*:role/*", "*:user/*"]),
+        1 => of(&["ArnLike", "ArnNotLike", "ArnEquals"], &["aws:PrincipalArn"], &[ADMIN, "arn:aws:iam::111122223333:*/team/*", "arn:*:iam::*:role/*"]),
         1 => of(&["StringEquals", "StringLike", "StringNotEquals"], &["aws:username"], &["alice", "b*"]),
         1 => of(&["Bool", "BoolIfExists"], &["kms:GrantIsForAWSResource", "aws:PrincipalIsAWSService"], &["true", "false"]),
         1 => of(&["Null"], &["aws:Text", "aws:Many", "kms:ViaService", "aws:username"], &["true", "false"]),
@@ -226,7 +227,7 @@ fn is_asked(request: &Request, who: &Who, action: &str, scope: Scope) -> bool {
         Principal::Session { session, role } => {
             name == session.as_str() || name == role.as_str() || name == role.account()
         }
-        Principal::User { arn } => name == arn.as_str() || name == arn.account(),
+        Principal::User { arn } | Principal::FederatedUser { arn } => name == arn.as_str() || name == arn.account(),
         Principal::Root(account) => name == account.as_str(),
         Principal::Service { name: own } => name == own,
         _ => false,

@@ -518,3 +518,87 @@ const SERVICE_END: &str = ".amazonaws.com";
 const MOST_CLASSES: usize = 512;
 const MOST_DERIVATIVES: usize = 20_000;
 const LANGUAGE_COST: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Which patterns each text fits.
+    fn kinds<'a>(texts: impl IntoIterator<Item = &'a String>, patterns: &[Pattern]) -> BTreeSet<Vec<bool>> {
+        texts.into_iter().map(|text| patterns.iter().map(|it| it.matches(text)).collect()).collect()
+    }
+
+    /// Every text of up to so many of the letters.
+    fn texts(letters: &str, length: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut last = all.clone();
+        for _ in 0..length {
+            last = last.iter().flat_map(|text| letters.chars().map(move |it| format!("{text}{it}"))).collect();
+            all.extend(last.iter().cloned());
+        }
+        all
+    }
+
+    #[test]
+    fn no_class_is_made_up_and_none_is_missed() {
+        let patterns = ["arn:aws:s3:::*", "arn:aws:s3:::b*", "arn:*:s3:::*c", "arn:aws:*:*:111122223333:*"];
+        let patterns = patterns.map(|it| Pattern::Arn(it.to_owned()));
+        let mut work = Work::new(100_000);
+        let found = representatives(&Base::Arn, &BTreeSet::new(), &patterns, &mut work).expect("classes");
+        assert!(found.iter().all(|it| is_arn(it)), "{found:?}");
+        // Of the first three: none, a, ab, ac, abc, c; and the last, which none of them can share.
+        assert_eq!(kinds(&found, &patterns).len(), 7, "{found:?}");
+        assert_eq!(found.len(), 7, "{found:?}");
+    }
+
+    #[test]
+    fn accounts_and_names_of_callers_are_told_apart() {
+        let base = Base::Callers(Callers {
+            head: "arn:aws:iam::".to_owned(),
+            account: None,
+            named: vec!["111122223333".to_owned()],
+            kind: "user/",
+            name: None,
+        });
+        let patterns = [
+            Pattern::AccountLike("1*".to_owned()),
+            Pattern::NameLike("b*".to_owned()),
+            Pattern::Like("*/team/*".to_owned()),
+            Pattern::AccountLike("111122223333".to_owned()),
+        ];
+        let found = representatives(&base, &BTreeSet::new(), &patterns, &mut Work::new(100_000)).expect("classes");
+        assert!(found.iter().all(|it| base.holds(it)), "{found:?}");
+        assert_eq!(kinds(&found, &patterns).len(), 8, "{found:?}");
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        let patterns: Vec<Pattern> = (0..20).map(|at| Pattern::Like(format!("*{at}*"))).collect();
+        let found = representatives(&Base::Text, &BTreeSet::new(), &patterns, &mut Work::new(2_000_000));
+        assert_eq!(found, Err(Unknown::TooMuchWork));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_kind_of_text_is_represented(
+            globs in proptest::collection::vec("[ab*?]{1,4}", 0..4),
+            words in proptest::collection::btree_set("[ab]{1,2}", 0..3),
+            folded in prop::option::of("[aB]{1,2}"),
+        ) {
+            let mut patterns: Vec<Pattern> = globs.into_iter().map(Pattern::Like).collect();
+            patterns.extend(folded.map(Pattern::IgnoringCase));
+            let found = representatives(&Base::Text, &words, &patterns, &mut Work::new(10_000_000)).expect("classes");
+            for word in &words {
+                prop_assert!(found.contains(word));
+            }
+            let (others, all) = (found.iter().filter(|it| !words.contains(*it)), texts("abAB", 5));
+            let everything = all.iter().filter(|it| !it.is_empty() && !words.contains(*it));
+            let (represented, occurring) = (kinds(others, &patterns), kinds(everything, &patterns));
+            prop_assert!(occurring.is_subset(&represented), "{:?}", occurring.difference(&represented));
+        }
+    }
+}
