@@ -37,7 +37,7 @@ fn cases(otherwise: u32) -> u32 {
     std::env::var("KEYWRIGHT_PROOF_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(otherwise)
 }
 
-const MOST_REQUESTS: usize = 1_000;
+const MOST_REQUESTS: usize = 400;
 
 static EVERYTHING: LazyLock<Document> = LazyLock::new(|| {
     let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
@@ -309,7 +309,7 @@ fn nobody_can_agrees_with_every_request() {
 
 #[test]
 fn gives_nothing_new_agrees_with_every_request() {
-    let count = cases(2_000);
+    let count = cases(2_000) / 4;
     let unknown = AtomicUsize::new(0);
     let (key, owner) = (arn(KEY), account("111122223333"));
     check(count, (document(), document(), any::<bool>()), |(old, other, extends)| {

@@ -20,7 +20,7 @@ use crate::decide::names_by_condition;
 use crate::document::{Condition, Document, Effect, Match, PrincipalPattern, Statement, Version};
 use crate::equivalent::equivalent;
 use crate::grant::{ContextConstraint, Grant, Grantee};
-use crate::principal::{self, Naming};
+use crate::principal::{self, Naming, account_of};
 use crate::request::{Context, Principal, Request, Resource, encryption_context_name};
 use crate::{glob, statement};
 
@@ -84,13 +84,10 @@ impl<'a> Model<'a> {
             accesses.iter().flat_map(|it| &it.grants).flat_map(constraint_conditions).collect();
         seen.extend(&grant_conditions);
 
-        interest.names.iter().for_each(|name| {
-            if name.starts_with("arn:") || name.chars().all(|it| it.is_ascii_digit()) {
-                census.name(name)
-            } else {
-                census.service(name)
-            }
-        });
+        for name in &interest.names {
+            let is_service = !name.contains(':') && account_of(name).is_none();
+            if is_service { census.service(name) } else { census.name(name) }
+        }
         documents().flat_map(Document::principals).for_each(|it| census.pattern(it));
         for grantee in
             accesses.iter().flat_map(|it| &it.grants).flat_map(|it| [Some(it.grantee), it.retiring]).flatten()
