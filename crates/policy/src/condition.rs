@@ -253,7 +253,7 @@ fn number(text: &str) -> Option<Number> {
 }
 
 /// A time in ISO 8601, as the W3C's note narrows it, or in seconds since 1970.
-fn instant(text: &str) -> Option<Timestamp> {
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Timestamp::from_second(seconds).ok().filter(|_| !is_year(text));
     }

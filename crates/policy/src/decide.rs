@@ -332,7 +332,7 @@ fn cause(source: Source, policy: Option<&str>, at: usize, statement: &Statement)
 /// Whether the statement names everybody and then picks the caller by its ARN, which counts as naming it.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>.
-fn names_by_condition(statement: &Statement) -> bool {
+pub(crate) fn names_by_condition(statement: &Statement) -> bool {
     let everyone = matches!(&statement.principal, Some(Match::Is(names)) if names.iter().any(principal::is_everyone));
     // That the caller has an ARN picks nobody.
     let picks = |operator: &str| {

@@ -2,7 +2,7 @@
 //!
 //! The way of the data: a text becomes a [`Document`] ([`Document::parse`]); a [`Request`] says who wants to do what,
 //! and what is known about it; [`Policies`] gathers everything that has a say; [`decide`] answers, with the
-//! [`Reason`]. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
+//! [`Reason`]. [`prove`] answers about all requests at once. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
 //! what when one takes the place of another.
 //!
 //! Where to go next: `decide.rs` holds the rule that combines the sources, and reads like AWS's page; `statement.rs`
@@ -26,6 +26,7 @@ mod operator;
 mod parse;
 mod principal;
 mod print;
+pub mod prove;
 mod reason;
 mod request;
 mod statement;

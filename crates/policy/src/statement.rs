@@ -41,7 +41,12 @@ fn covers_action(statement: &Statement, action: &str) -> bool {
     }
 }
 
-fn covers_resource(statement: &Statement, document: &Document, resource: &Resource, request: &Request) -> Truth {
+pub(crate) fn covers_resource(
+    statement: &Statement,
+    document: &Document,
+    resource: &Resource,
+    request: &Request,
+) -> Truth {
     let fits = |patterns: &[String]| {
         Truth::any(patterns.iter().map(|pattern| match resource {
             Resource::Any => (!pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*')).into(),
