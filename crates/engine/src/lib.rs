@@ -24,7 +24,7 @@ mod saved;
 mod schema;
 mod state;
 
-pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report};
+pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, output_type};
 pub use engine::{Engine, Options, Planned, modules_of};
 pub use error::EngineError;
 pub use plan::{

@@ -4,7 +4,7 @@ use keywright_engine::{Action, Applied, Cancel, Doing, Event, Happening, Mode, P
 use keywright_model::{Diagnostic, Diagnostics, ResourceKind};
 use serde_json::json;
 
-use super::plan::{options, show, told};
+use super::plan::{options, show_text, told};
 use super::{End, saved};
 use crate::args::{ApplyArguments, Configuration, Connection, DestroyArguments, Planning};
 use crate::render::{diagnostics, values};
@@ -53,7 +53,7 @@ impl Run<'_> {
         let planned = session.engine.plan(&session.desired, self.mode).await.map_err(told)?;
         let json = self.configuration.json;
         if !json {
-            show(planned.plan(), &session.calls(), json, self.planning.show_policies);
+            show_text(planned.plan(), self.planning.show_policies);
         }
         if !planned.plan().is_no_op() && !self.auto_approve {
             approve(self.mode)?;

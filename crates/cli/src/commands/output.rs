@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use keywright_engine::StateStore;
+use keywright_engine::{StateStore, output_type};
 use keywright_model::{Diagnostic, Diagnostics};
 use serde_json::{Map, Value, json};
 
@@ -80,19 +80,7 @@ fn one(outputs: &Map<String, Value>, name: &str, arguments: &OutputArguments) ->
 
 /// An output as `terraform output -json` gives it.
 fn described(value: &Value) -> Value {
-    json!({ "sensitive": false, "type": kind(value), "value": value })
-}
-
-fn kind(value: &Value) -> Value {
-    match value {
-        Value::Bool(_) => json!("bool"),
-        Value::Number(_) => json!("number"),
-        Value::Array(items) => json!(["tuple", items.iter().map(kind).collect::<Vec<_>>()]),
-        Value::Object(fields) => {
-            json!(["object", fields.iter().map(|(name, value)| (name.clone(), kind(value))).collect::<Map<_, _>>()])
-        }
-        Value::Null | Value::String(_) => json!("string"),
-    }
+    json!({ "sensitive": false, "type": output_type(value), "value": value })
 }
 
 fn unknown(outputs: &Map<String, Value>, name: &str) -> Diagnostic {

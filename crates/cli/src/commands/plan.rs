@@ -52,6 +52,11 @@ pub(super) fn show(plan: &Plan, calls: &BTreeMap<String, u64>, json: bool, show_
         ui::data(&data);
         return;
     }
+    show_text(plan, show_policies);
+}
+
+/// Shows a plan to a person.
+pub(super) fn show_text(plan: &Plan, show_policies: bool) {
     ui::diagnose(&plan.findings);
     ui::result(&summary::text(plan, policies(show_policies)));
 }

@@ -418,18 +418,18 @@ pub(crate) fn outputs(state: &State) -> indexmap::IndexMap<String, Map<String, V
 /// An object as an output of a root module.
 fn output(values: Map<String, Value>) -> Value {
     let value = Value::Object(values);
-    json!({"value": value, "type": kind_of(&value)})
+    json!({"value": value, "type": output_type(&value)})
 }
 
-/// The type as Terraform writes it in states.
-fn kind_of(value: &Value) -> Value {
+/// The type of an output's value, as Terraform writes it in states and in `output -json`.
+pub fn output_type(value: &Value) -> Value {
     match value {
         Value::Null | Value::String(_) => json!("string"),
         Value::Bool(_) => json!("bool"),
         Value::Number(_) => json!("number"),
-        Value::Array(items) => json!(["tuple", items.iter().map(kind_of).collect::<Vec<_>>()]),
+        Value::Array(items) => json!(["tuple", items.iter().map(output_type).collect::<Vec<_>>()]),
         Value::Object(fields) => {
-            let kinds: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), kind_of(value))).collect();
+            let kinds: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), output_type(value))).collect();
             json!(["object", kinds])
         }
     }
