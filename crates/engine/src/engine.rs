@@ -243,7 +243,7 @@ impl Engine {
         let unreadable = |_| format!("its trust policy cannot be read: {trust}");
         let trust = Document::parse(trust, PolicyKind::Trust).map_err(unreadable)?;
         let caller = &plan.caller;
-        let by_name = authority::principal(&caller.arn, &authority::named_arns(&trust));
+        let by_name = Principal::of_arn(&caller.arn, &authority::named_arns(&trust));
         let somebody = [by_name, Some(Principal::Root(caller.account.clone()))];
         let admits = |with_mfa| {
             let mut somebody = somebody.iter().flatten();

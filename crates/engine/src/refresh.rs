@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use keywright_model::{AccountId, Address, Arn, ResourceKind};
-use keywright_policy::{Document, PolicyKind};
+use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Value, json};
 
 use crate::address::InstanceKey;
@@ -127,7 +127,7 @@ impl Reader<'_> {
         let (Some(place), Some(policy)) = (place, policy) else {
             return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
         };
-        let caller = authority::principal(&self.caller.arn, &authority::named_arns(&policy));
+        let caller = Principal::of_arn(&self.caller.arn, &authority::named_arns(&policy));
         let named = caller.is_some_and(|caller| authority::names(&policy, caller, &place));
         if named || authority::delegates(&policy, &place) {
             return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
