@@ -167,7 +167,8 @@ mod tests {
     #[track_caller]
     fn check(statements: Value, expect_named: bool, expect_delegating: bool) {
         let document = policy(statements);
-        let caller = Principal::of_arn(&Arn::parse(CALLER).expect("an ARN"), &named_arns(&document)).expect("a principal");
+        let caller =
+            Principal::of_arn(&Arn::parse(CALLER).expect("an ARN"), &named_arns(&document)).expect("a principal");
         assert_eq!(names(&document, caller, &place()), expect_named, "named");
         assert_eq!(delegates(&document, &place()), expect_delegating, "delegating");
     }

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 use crate::facts::Facts;
 use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_moves, find_reinstated, plan, scope};
 use crate::provider::{Actor, Attributes, Provider};
-use crate::refresh::{refresh, take_in};
+use crate::refresh::{KeyReader, readers, refresh, take_in};
 use crate::saved::SavedPlan;
 use crate::state::{Journal, State, StateError, StateLock, StateStore};
 
@@ -116,6 +116,15 @@ impl Engine {
         let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// The modules' keys that the state holds, and who may read each. Changes nothing, and takes no lock.
+    ///
+    /// # Errors
+    /// When the state cannot be read, AWS cannot be asked, or nobody is found who may.
+    pub async fn key_readers(&self, desired: &[Desired]) -> Result<Vec<KeyReader>, EngineError> {
+        let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, Mode::Normal)).collect();
+        readers(self.provider.as_ref(), &self.store.load()?, &scopes).await
     }
 
     /// Takes a saved plan up again.
