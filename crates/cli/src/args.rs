@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Destroy(DestroyArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
+    /// Say who can do something with a key, and by which way; without an action, a table
+    WhoCan(WhoCanArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -293,6 +295,15 @@ pub(crate) struct CanArguments {
     /// Exit with 0 when every answer is yes, 3 when one is no, 1 on errors
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArguments {
+    /// What: `kms:Decrypt`, or `Decrypt`; without it, a table of who can do what
+    #[arg(value_parser = action)]
+    pub(crate) action: Option<&'static str>,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
 }
 
 #[derive(Debug, Args)]

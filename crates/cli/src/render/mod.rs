@@ -3,5 +3,6 @@
 pub(crate) mod answers;
 pub(crate) mod diagnostics;
 pub(crate) mod plan;
+pub(crate) mod reach;
 pub(crate) mod summary;
 pub(crate) mod values;
