@@ -3,7 +3,9 @@
 mod actions;
 mod describe;
 mod error;
+pub(crate) mod metrics;
 mod put;
+mod samples;
 mod tags;
 mod validate;
 
@@ -59,6 +61,10 @@ tables! {
     pub(crate) struct State in "cloudwatch" {
         /// Alarms, by `account/region/name`.
         alarms: Alarm,
+        /// What is published, by `account/region/[namespace, name, dimensions]`.
+        metrics: metrics::Metric,
+        /// What was published, by the metric's key and the second at which the slot begins.
+        slots: metrics::Slot,
     }
 }
 

@@ -50,6 +50,13 @@ impl<V: Record> Table<V> {
         self.rows.remove(key)
     }
 
+    /// The records whose keys are `from` or later and before `until`, in the order of their keys.
+    pub(crate) fn between(&self, from: &str, until: &str) -> btree_map::Range<'_, String, V> {
+        // A range that ends before it begins is empty, not a panic.
+        let until = until.max(from);
+        self.rows.range::<str, _>((Bound::Included(from), Bound::Excluded(until)))
+    }
+
     /// All records in the order of their keys.
     pub(crate) fn iter(&self) -> btree_map::Iter<'_, String, V> {
         self.rows.iter()
