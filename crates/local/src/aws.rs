@@ -153,6 +153,7 @@ impl Aws {
         let (outcome, ticket) = {
             let mut shared = self.0.lock();
             let outcome = change(&mut shared.world, &self.0);
+            shared.record_inside();
             let ticket = shared.conclude(outcome.is_ok())?;
             (outcome?, ticket)
         };
@@ -196,6 +197,13 @@ impl Shared {
             self.calls.pop_front();
         }
         self.calls.push_back(record);
+    }
+
+    /// Keeps the records of calls that were made inside.
+    pub(crate) fn record_inside(&mut self) {
+        for record in std::mem::take(&mut self.world.calls_inside) {
+            self.record(record);
+        }
     }
 
     /// Hands the changes of a call that succeeded to the store; takes those of a failed one back.

@@ -9,7 +9,7 @@ use keywright_model::Region;
 use serde_json::Value;
 
 use crate::aws::Inner;
-use crate::context::{CallContext, Caller};
+use crate::context::{CallContext, Caller, Via};
 use crate::error::AwsError;
 use crate::operation::{Entry, Operation, Ran};
 use crate::record::CallRecord;
@@ -66,6 +66,20 @@ pub(crate) fn run<O: Operation>(parameters: Value, protocol: Protocol, call: &Ca
     let mut ran = Ran { outcome: Err(AwsError::internal()), resources: Vec::new(), authorized: false };
     ran.outcome = run_into::<O>(parameters, protocol, call, world, &mut ran.resources, &mut ran.authorized);
     ran
+}
+
+/// Runs an operation that is called inside, and notes what became of it.
+pub(crate) fn run_recorded(
+    service: Service,
+    entry: &Entry,
+    parameters: Value,
+    protocol: Protocol,
+    call: &CallContext,
+    world: &mut World,
+) -> Result<Value, AwsError> {
+    let ran = (entry.run)(parameters, protocol, call, world);
+    world.calls_inside.push(CallRecord::new(service, entry, call, &ran));
+    ran.outcome
 }
 
 fn run_into<O: Operation>(
@@ -131,6 +145,7 @@ fn answer(
         tracing::error!(operation = entry.name, "an operation panicked");
         (None, Err(AwsError::internal()))
     });
+    shared.record_inside();
     if let Some(record) = record {
         shared.record(record);
     }
@@ -223,6 +238,7 @@ fn call_context(
         request_id: request_id.to_owned(),
         ids: inner.ids.clone(),
         user_agent: user_agent.map(str::to_owned),
+        via: Via::Direct,
     }
 }
 

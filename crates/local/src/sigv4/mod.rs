@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request};
 use jiff::{SignedDuration, Timestamp, civil};
 use keywright_model::{AccountId, Partition, Region};
-use keywright_policy::Principal;
 
 use authorization::Authorization;
 pub(crate) use authorization::Scope;
@@ -131,18 +130,7 @@ fn find_credentials(world: &World, access_key_id: &str, partition: Partition) ->
 
 /// The account's number as access key, with a secret that everybody knows, is its root user: the seed of an account.
 fn root_credentials(account: AccountId) -> Credentials {
-    let caller = Caller {
-        principal: Principal::Root(account.clone()),
-        user_id: account.to_string(),
-        access_key_id: account.to_string(),
-        account,
-        identity: Vec::new(),
-        boundary: None,
-        session_policies: Vec::new(),
-        tags: Vec::new(),
-        session: None,
-    };
-    Credentials { secret: StoredSecret::new(ROOT_SECRET), session: None, caller }
+    Credentials { secret: StoredSecret::new(ROOT_SECRET), session: None, caller: Caller::root(account) }
 }
 
 fn check_session(
