@@ -38,6 +38,7 @@ impl World {
     pub(crate) fn settle(&mut self, now: Timestamp, ids: &Ids) {
         sts::settle(self, now);
         kms::settle(self, now, ids);
+        sns::settle(self, now);
         cloudwatch::settle(self, now, ids);
     }
 

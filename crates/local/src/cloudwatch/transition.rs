@@ -10,6 +10,7 @@ use super::notification::{notification, subject};
 use super::{Alarm, AlarmState};
 use crate::error::AwsError;
 use crate::ids::Ids;
+use crate::sns::publish::{ServiceSender, publish_from_service};
 use crate::world::World;
 
 /// The state that an alarm takes, and why.
@@ -91,8 +92,22 @@ fn act(world: &mut World, now: Timestamp, ids: &Ids, key: &str, before: &Alarm, 
 }
 
 /// Publishes to a topic; no other kind of action is let in.
-fn notify(_: &mut World, _: Timestamp, _: &Ids, _: &Alarm, _: &str, _: &str) -> Result<String, AwsError> {
-    Err(super::error::unsupported("Publishing to topics is"))
+fn notify(
+    world: &mut World,
+    now: Timestamp,
+    ids: &Ids,
+    alarm: &Alarm,
+    topic: &str,
+    message: &str,
+) -> Result<String, AwsError> {
+    let (source_arn, topic) = (read_arn(&alarm.arn)?, read_arn(topic)?);
+    let source_account = AccountId::parse(source_arn.account()).map_err(|_| AwsError::internal())?;
+    let sender = ServiceSender { service: SENDER, source_arn: &source_arn, source_account: &source_account };
+    publish_from_service(world, now, ids, &sender, &topic, Some(&subject(alarm)), message)
+}
+
+fn read_arn(text: &str) -> Result<Arn, AwsError> {
+    Arn::parse(text).map_err(|_| AwsError::internal())
 }
 
 /// What was done to an alarm.
@@ -142,3 +157,5 @@ fn lower_first(name: &str) -> String {
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
 }
+
+const SENDER: &str = "cloudwatch.amazonaws.com";

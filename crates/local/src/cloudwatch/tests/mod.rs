@@ -1,3 +1,4 @@
+mod actions;
 mod alarms;
 mod history;
 mod metrics;
