@@ -28,8 +28,8 @@ pub(super) struct Point {
     count: f64,
 }
 
-/// Periods that were read already, by series and first second; what is recorded later makes them untrue.
-pub(super) type Read = BTreeMap<(String, i64), Option<Point>>;
+/// An alarm's periods that were read already, by their first second; what is recorded later makes them untrue.
+pub(super) type Read = BTreeMap<i64, Option<Point>>;
 
 impl Definition {
     /// Seconds between two evaluations: ten below a minute, an hour where more than a day is looked at, else a minute.
@@ -119,21 +119,10 @@ fn periods(
     let (series, period) = (definition.series(scope), i64::from(definition.period));
     let count = i64::try_from(definition.rule().range()).unwrap_or_default();
     let starts = (1..=count).rev().map(|back| end - back * period);
-    let key = format!(
-        "{scope}/{}",
-        serde_json::json!([
-            definition.namespace,
-            definition.metric_name,
-            definition.dimensions,
-            definition.period,
-            definition.unit,
-            definition.statistic_name()
-        ])
-    );
     starts
         .map(|start| {
             let point = read
-                .entry((key.clone(), start))
+                .entry(start)
                 .or_insert_with(|| point(state, definition, &series, statistic, start, start + period));
             (start, *point)
         })

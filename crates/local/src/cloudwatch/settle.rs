@@ -28,7 +28,8 @@ pub(crate) fn settle(world: &mut World, now: Timestamp, ids: &Ids) {
     while let Some((second, key)) = agenda.due.pop_first() {
         agenda.done.insert(key.clone(), second);
         let Some(alarm) = world.cloudwatch.alarms.get(&key) else { continue };
-        let outcome = evaluate(&world.cloudwatch, alarm, scope(&key, alarm), second, &mut agenda.read);
+        let outcome =
+            evaluate(&world.cloudwatch, alarm, scope(&key, alarm), second, agenda.read.entry(key.clone()).or_default());
         if alarm.is_unevaluated
             && let Some(alarm) = world.cloudwatch.alarms.get_mut(&key)
         {
@@ -57,12 +58,12 @@ struct Agenda {
     due: BTreeSet<(i64, String)>,
     /// When each alarm was last evaluated here.
     done: BTreeMap<String, i64>,
-    read: Read,
+    read: BTreeMap<String, Read>,
 }
 
 impl Agenda {
     fn new(since: i64, until: i64) -> Self {
-        Self { since, until, due: BTreeSet::new(), done: BTreeMap::new(), read: Read::new() }
+        Self { since, until, due: BTreeSet::new(), done: BTreeMap::new(), read: BTreeMap::new() }
     }
 
     fn plan(&mut self, state: &State) {
