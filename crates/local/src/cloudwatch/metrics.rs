@@ -53,8 +53,11 @@ impl Datapoint {
     }
 }
 
-/// Keeps a datapoint. What its service checks was checked before; here nothing is refused.
+/// Keeps a datapoint. One with a value that AWS has no room for is dropped, as AWS drops what a filter extracts so.
 pub(crate) fn record(world: &mut World, account: &AccountId, region: &Region, datapoint: Datapoint) {
+    if !datapoint.samples.is_in_bounds() {
+        return;
+    }
     let scope = format!("{account}/{region}");
     let metric = Metric::new(&datapoint.namespace, &datapoint.name, &datapoint.dimensions);
     let series = Series::of(&scope, &metric);

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use super::Dimension;
 use super::error::{constraint, invalid_combination, invalid_value, missing, unsupported};
 use super::metrics::{Datapoint, record};
-use super::samples::Samples;
+use super::samples::{GREATEST, Samples};
 use super::validate::{UNITS, check_dimensions, check_enum, check_length, check_namespace};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -210,7 +210,7 @@ impl StatisticSet {
 
 /// Values lie between -2^360 and 2^360.
 fn check_value(member: &str, value: f64) -> Result<(), AwsError> {
-    if value.is_finite() && value.abs() <= 2_f64.powi(360) {
+    if value.is_finite() && value.abs() <= GREATEST {
         return Ok(());
     }
     Err(invalid_value(format!("The value {value:?} for parameter {member} is invalid.")))

@@ -32,6 +32,12 @@ impl Samples {
         self.count == 0.0
     }
 
+    /// Whether every value lies between -2^360 and 2^360, so that no sum of such runs over.
+    pub(crate) fn is_in_bounds(&self) -> bool {
+        let is_in = |value: f64| value.is_finite() && value.abs() <= GREATEST;
+        is_in(self.minimum) && is_in(self.maximum) && is_in(self.count) && self.sum.is_finite()
+    }
+
     /// Adds those of another.
     pub(crate) fn add(&mut self, other: &Self) {
         if other.is_empty() {
@@ -106,6 +112,8 @@ fn rounded(value: f64, digits: i32) -> f64 {
 }
 
 const MOST_VALUES: usize = 1_000;
+/// 2^360, AWS's greatest value.
+pub(super) const GREATEST: f64 = f64::from_bits((1023 + 360) << 52);
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +130,15 @@ mod tests {
     fn values_add_up_to_a_statistic_set() {
         let all = of(&[3.0, -1.0, 4.0, 3.0]);
         assert_eq!((all.count, all.sum, all.minimum, all.maximum), (4.0, 9.0, -1.0, 4.0));
+    }
+
+    #[test]
+    fn the_greatest_value_is_in_bounds_and_nothing_beyond_it() {
+        assert_eq!(GREATEST, 2_f64.powi(360));
+        assert!(Samples::one(GREATEST).is_in_bounds() && Samples::one(-GREATEST).is_in_bounds());
+        for value in [GREATEST * 2.0, -GREATEST * 2.0, f64::INFINITY, f64::NAN] {
+            assert!(!Samples::one(value).is_in_bounds(), "{value}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 mod actions;
 mod alarms;
+mod catching_up;
 mod history;
 mod metrics;
 
