@@ -27,20 +27,7 @@ pub(crate) fn settle(world: &mut World, now: Timestamp, ids: &Ids) {
     agenda.plan(&world.cloudwatch);
     while let Some((second, key)) = agenda.due.pop_first() {
         agenda.done.insert(key.clone(), second);
-        let Some(alarm) = world.cloudwatch.alarms.get(&key) else { continue };
-        let outcome =
-            evaluate(&world.cloudwatch, alarm, scope(&key, alarm), second, agenda.read.entry(key.clone()).or_default());
-        if alarm.is_unevaluated
-            && let Some(alarm) = world.cloudwatch.alarms.get_mut(&key)
-        {
-            alarm.is_unevaluated = false;
-        }
-        let at = Timestamp::from_second(second).unwrap_or(now);
-        let has_acted = match outcome {
-            Outcome::Changed(change) => set_state(world, at, ids, &key, change),
-            Outcome::Same => false,
-        };
-        if has_acted {
+        if evaluate_at(world, ids, &key, second, agenda.read.entry(key.clone()).or_default()) {
             // An action uses keys and topics, and so publishes metrics that other alarms may watch.
             agenda.read.clear();
             agenda.plan(&world.cloudwatch);
@@ -49,6 +36,25 @@ pub(crate) fn settle(world: &mut World, now: Timestamp, ids: &Ids) {
         }
     }
     world.cloudwatch.evaluated.insert(EVALUATED, until);
+}
+
+/// Evaluates one alarm at its moment. Tells whether an action was carried out.
+fn evaluate_at(world: &mut World, ids: &Ids, key: &str, second: i64, read: &mut Read) -> bool {
+    let state = &mut world.cloudwatch;
+    let Some(alarm) = state.alarms.get(key) else { return false };
+    let outcome = evaluate(state, alarm, scope(key, alarm), second, read);
+    if alarm.is_unevaluated
+        && let Some(alarm) = state.alarms.get_mut(key)
+    {
+        alarm.is_unevaluated = false;
+    }
+    match outcome {
+        Outcome::Changed(change) => {
+            let now = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+            set_state(world, now, ids, key, change)
+        }
+        Outcome::Same => false,
+    }
 }
 
 /// The evaluations that are to be made.
