@@ -14,6 +14,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::aws::Aws;
 use crate::control;
@@ -57,9 +58,12 @@ pub async fn serve(aws: Aws, listener: TcpListener, shutdown: impl Future<Output
 /// What happens without being asked for: what time brings about, and deliveries. A slow endpoint holds up nobody.
 async fn happen(aws: Aws) {
     let mut deliveries = JoinSet::new();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if let Err(error) = aws.settle().await {
-            tracing::error!(%error, "what time brought about could not be kept");
+        tokio::select! {
+            () = aws.inner().mail.notified() => {}
+            _ = ticks.tick() => settle(&aws).await,
         }
         let sender = aws.clone();
         deliveries.spawn(async move { sender.deliver_pending(&HttpTransport).await });
@@ -68,10 +72,12 @@ async fn happen(aws: Aws) {
                 tracing::error!(%error, "what came of a delivery could not be kept");
             }
         }
-        tokio::select! {
-            () = aws.inner().called.notified() => {}
-            () = tokio::time::sleep(TICK) => {}
-        }
+    }
+}
+
+async fn settle(aws: &Aws) {
+    if let Err(error) = aws.settle().await {
+        tracing::error!(%error, "what time brought about could not be kept");
     }
 }
 
@@ -117,7 +123,9 @@ async fn answer_whole(aws: &Aws, request: Request<Bytes>, peer: SocketAddr) -> R
             aws.handle(request).await
         }
     };
-    aws.inner().called.notify_one();
+    if aws.has_mail() {
+        aws.inner().mail.notify_one();
+    }
     response
 }
 

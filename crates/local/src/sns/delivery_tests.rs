@@ -11,8 +11,9 @@ use jiff::SignedDuration;
 use keywright_model::Arn;
 use serde_json::{Value, json};
 
+use super::delivery::MOST_WAITING;
 use crate::testing::{ACCOUNT, Answered, Client, block_on, start};
-use crate::{Aws, Clock, Deliveries, Ids, InsideError, Options, Post, Service, Transport};
+use crate::{Aws, Clock, Deliveries, EnsureError, Ids, InsideError, Options, Post, Service, Transport};
 
 #[test]
 fn the_default_policy_admits_alarms_of_the_topics_account_and_of_no_other() {
@@ -195,6 +196,24 @@ fn a_failed_delivery_is_tried_three_times_more_by_the_clock() {
     assert_eq!(deliver(&client, &broken), Deliveries { given_up: 1, ..Deliveries::default() });
     assert!(client.aws.pending_deliveries().is_empty());
     assert_eq!(broken.posts().len(), 4);
+}
+
+#[test]
+fn of_too_many_messages_that_nobody_sends_the_oldest_is_lost() {
+    let client = confirmed(&[]);
+    publish(&client, &[("Message", "oldest")]).ok();
+    let fill = |world: &mut crate::world::World| {
+        let waiting = world.sns.deliveries.values().next().expect("one").clone();
+        (1..MOST_WAITING).for_each(|_| world.sns.deliveries.append(waiting.clone()));
+        assert_eq!(world.sns.deliveries.iter().next().expect("one").0.as_str(), "00000000000000000000");
+    };
+    client.aws.change(|world, _| Ok::<_, EnsureError>(fill(world))).expect("stored");
+    publish(&client, &[("Message", "latest")]).ok();
+    let (waiting, first) = client.aws.with_world(|world| {
+        let first = world.sns.deliveries.iter().next().map(|(key, _)| key.clone());
+        (world.sns.deliveries.len(), first)
+    });
+    assert_eq!((waiting, first.as_deref()), (MOST_WAITING, Some("00000000000000000001")));
 }
 
 #[test]
