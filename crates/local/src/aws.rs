@@ -96,7 +96,7 @@ impl Aws {
             clock: options.clock,
             ids: options.ids,
             in_flight: sns::InFlight::default(),
-            called: Notify::new(),
+            mail: Notify::new(),
             endpoint: Mutex::new(None),
             shared: Mutex::new(shared),
         })))
@@ -225,8 +225,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) in_flight: sns::InFlight,
-    /// Told after each call that came over a port.
-    pub(crate) called: Notify,
+    /// Told when there may be something to deliver.
+    pub(crate) mail: Notify,
     endpoint: Mutex<Option<String>>,
     shared: Mutex<Shared>,
 }

@@ -8,8 +8,12 @@
 //! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve()`] for a port. To add an operation, implement
 //! `operation::Operation` and name it in its service's `operations!`.
 //!
+//! Nothing is sent, and nothing comes about, behind a caller's back: [`Aws::deliver_pending`] sends SNS's messages,
+//! each call settles what time has brought about, and [`serve()`] alone does both by itself.
+//!
 //! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the
-//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone.
+//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone, save two things: the key that
+//! SNS's messages are signed with, and the computer's time for the age of signatures where a port's clock is moved.
 
 #[cfg(test)]
 mod authorization_tests;

@@ -138,6 +138,11 @@ impl Aws {
         self.with_world(|world| world.sns.deliveries.values().map(shown).collect())
     }
 
+    /// Whether anything waits to be sent.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.with_world(|world| world.sns.deliveries.len() > 0)
+    }
+
     /// Sends what is due by the clock, and waits for the answers.
     ///
     /// A message is tried once, and three times more, 20 seconds apart, unless the endpoint takes it with a status of
@@ -181,9 +186,16 @@ pub(super) fn notify(
     enqueue(world, call, subscription, content);
 }
 
-/// Puts something for a subscription's endpoint into the queue.
+/// Puts something for a subscription's endpoint into the queue. Of too much that nobody sends, the oldest is lost.
 pub(super) fn enqueue(world: &mut World, call: &CallContext, subscription: &Subscription, content: Content) {
-    world.sns.deliveries.append(Delivery {
+    let deliveries = &mut world.sns.deliveries;
+    if deliveries.len() >= MOST_WAITING
+        && let Some(oldest) = deliveries.iter().next().map(|(key, _)| key.clone())
+    {
+        tracing::warn!("too many messages wait to be sent: the oldest is lost");
+        deliveries.remove(&oldest);
+    }
+    deliveries.append(Delivery {
         id: call.ids.uuid().to_string(),
         topic: subscription.topic.clone(),
         endpoint: subscription.endpoint.clone(),
@@ -300,3 +312,4 @@ impl Drop for Batch<'_> {
 const RETRIES: u32 = 3;
 const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(20);
 const MOST_AT_ONCE: usize = 64;
+pub(super) const MOST_WAITING: usize = 10_000;

@@ -19,10 +19,12 @@ pub(crate) fn linked(request: &Request<Bytes>) -> Option<Signer> {
         && request.body().is_empty()
         && !request.headers().contains_key(header::AUTHORIZATION);
     let query = request.uri().query().filter(|_| is_link)?;
+    // One that names something twice, or carries a signature, is no link that was sent.
     let parameter = |wanted: &str| {
-        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
+        found.next().filter(|_| found.next().is_none()).map(|(_, value)| value.into_owned())
     };
-    if parameter("X-Amz-Algorithm").is_some() {
+    if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.starts_with("X-Amz-")) {
         return None;
     }
     let arn = match parameter("Action")?.as_str() {

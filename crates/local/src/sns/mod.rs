@@ -244,4 +244,6 @@ fn topic_check(call: &CallContext, world: &World, action: &str, arn: &Arn) -> Ch
 }
 
 #[cfg(test)]
+mod delivery_tests;
+#[cfg(test)]
 mod tests;
