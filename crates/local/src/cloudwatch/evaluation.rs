@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::judgement::{Judgement, Missing, Rule};
+use super::judgement::{Judgement, Rule, Treatment};
 use super::metrics::{DAY, HOUR, MINUTE, Metric, Series};
 use super::samples::Samples;
 use super::statistics::Statistic;
@@ -58,7 +58,7 @@ impl Definition {
         Rule {
             evaluation_periods: self.evaluation_periods as usize,
             datapoints_to_alarm: self.datapoints_to_alarm.unwrap_or(self.evaluation_periods) as usize,
-            missing: Missing::read(self.treat_missing_data.as_deref()),
+            missing: Treatment::read(self.treat_missing_data.as_deref()),
         }
     }
 
@@ -98,11 +98,9 @@ pub(super) fn evaluate(state: &State, alarm: &Alarm, scope: &str, end: i64, read
     let judgement = definition.rule().judge(&over);
     let evidence = Evidence { definition, periods: &periods, judgement: &judgement };
     match judgement.state {
-        Some(state) if state != alarm.state && !evidence.is_too_thin(statistic) => Outcome::Changed(Change {
-            state,
-            reason: evidence.reason(state),
-            reason_data: Some(evidence.data(end).to_string()),
-        }),
+        Some(state) if state != alarm.state && !evidence.is_too_thin(statistic) => {
+            Outcome::Changed(Change { state, reason: evidence.reason(state), reason_data: Some(evidence.data(end)) })
+        }
         _ => Outcome::Same,
     }
 }
@@ -167,11 +165,11 @@ impl Evidence<'_> {
     fn reason(&self, state: AlarmState) -> String {
         let Judgement { used, filled, .. } = self.judgement;
         let treated = match self.definition.rule().missing {
-            Missing::Breaching => "Breaching",
-            Missing::NotBreaching => "NonBreaching",
+            Treatment::Breaching => "Breaching",
+            Treatment::NotBreaching => "NonBreaching",
             // Then nothing was put in the place of what is missing.
-            Missing::Missing | Missing::Ignore if used.is_empty() => return unknown(*filled),
-            Missing::Missing | Missing::Ignore => return self.crossed(state),
+            Treatment::Missing | Treatment::Ignore if used.is_empty() => return unknown(*filled),
+            Treatment::Missing | Treatment::Ignore => return self.crossed(state),
         };
         match *filled {
             0 => self.crossed(state),
@@ -208,29 +206,51 @@ impl Evidence<'_> {
         )
     }
 
-    /// The same for programs.
-    fn data(&self, end: i64) -> Value {
-        let mut data = json!({
-            "version": "1.0",
-            "queryDate": moment(end),
-            "statistic": self.definition.statistic_name(),
-            "period": self.definition.period,
-            "recentDatapoints": self.used().map(|(_, point)| point.value).collect::<Vec<_>>(),
-            "threshold": self.definition.threshold,
-            "evaluatedDatapoints": self.used().rev().map(evaluated).collect::<Vec<_>>(),
-        });
-        if let Some((start, _)) = self.used().next() {
-            data["startDate"] = moment(start).into();
-        }
-        if let Some(unit) = &self.definition.unit {
-            data["unit"] = unit.as_str().into();
-        }
-        data
+    /// The same for programs, as JSON.
+    fn data(&self, end: i64) -> String {
+        let data = ReasonData {
+            version: "1.0",
+            query_date: moment(end),
+            start_date: self.used().next().map(|(start, _)| moment(start)),
+            unit: self.definition.unit.as_deref(),
+            statistic: self.definition.statistic_name(),
+            period: self.definition.period,
+            recent_datapoints: self.used().map(|(_, point)| point.value).collect(),
+            threshold: self.definition.threshold,
+            evaluated_datapoints: self.used().rev().map(EvaluatedDatapoint::from).collect(),
+        };
+        serde_json::to_string(&data).unwrap_or_default()
     }
 }
 
-fn evaluated((start, point): (i64, Point)) -> Value {
-    json!({ "timestamp": moment(start), "sampleCount": point.count, "value": point.value })
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasonData<'a> {
+    version: &'static str,
+    query_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'a str>,
+    statistic: &'a str,
+    period: u32,
+    recent_datapoints: Vec<f64>,
+    threshold: f64,
+    evaluated_datapoints: Vec<EvaluatedDatapoint>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EvaluatedDatapoint {
+    timestamp: String,
+    sample_count: f64,
+    value: f64,
+}
+
+impl From<(i64, Point)> for EvaluatedDatapoint {
+    fn from((start, point): (i64, Point)) -> Self {
+        Self { timestamp: moment(start), sample_count: point.count, value: point.value }
+    }
 }
 
 /// `150.0 (02/01/26 03:05:00)`.

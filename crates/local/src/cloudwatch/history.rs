@@ -1,6 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::error::{constraint, invalid_next_token};
 use super::validate::{check_enum, check_name};
@@ -57,12 +56,13 @@ pub(super) fn note(
     time: Timestamp,
     kind: Kind,
     summary: String,
-    data: &Value,
+    data: &impl Serialize,
 ) {
     forget(state, alarm_key, time);
     let prefix = format!("{alarm_key}\n{}/", digits(time));
     let number = state.history.with_prefix(&prefix).count();
-    let item = Item { alarm: alarm.to_owned(), time, kind, summary, data: data.to_string() };
+    let data = serde_json::to_string(data).unwrap_or_default();
+    let item = Item { alarm: alarm.to_owned(), time, kind, summary, data };
     state.history.insert(format!("{prefix}{number:06}"), item);
 }
 

@@ -12,12 +12,12 @@ pub(super) struct Rule {
     pub(super) evaluation_periods: usize,
     /// M.
     pub(super) datapoints_to_alarm: usize,
-    pub(super) missing: Missing,
+    pub(super) missing: Treatment,
 }
 
 /// What stands in for datapoints that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(super) enum Treatment {
     Missing,
     Ignore,
     Breaching,
@@ -37,7 +37,7 @@ pub(super) struct Judgement {
     pub(super) filled: usize,
 }
 
-impl Missing {
+impl Treatment {
     /// Reads AWS's word; without one, missing data are missing.
     pub(super) fn read(word: Option<&str>) -> Self {
         match word {
@@ -84,15 +84,15 @@ impl Rule {
             return Some(by_count(breaching));
         }
         match self.missing {
-            Missing::Breaching => Some(by_count(breaching + filled)),
-            Missing::NotBreaching => Some(by_count(breaching)),
-            Missing::Ignore if breaching == real && breaching < self.datapoints_to_alarm => None,
-            Missing::Missing if real == 0 => Some(AlarmState::InsufficientData),
+            Treatment::Breaching => Some(by_count(breaching + filled)),
+            Treatment::NotBreaching => Some(by_count(breaching)),
+            Treatment::Ignore if breaching == real && breaching < self.datapoints_to_alarm => None,
+            Treatment::Missing if real == 0 => Some(AlarmState::InsufficientData),
             // "Premature alarm state": nothing but breaching datapoints, the oldest of them old enough.
-            Missing::Missing if breaching == real && oldest.is_some_and(|age| age >= self.datapoints_to_alarm) => {
+            Treatment::Missing if breaching == real && oldest.is_some_and(|age| age >= self.datapoints_to_alarm) => {
                 Some(AlarmState::Alarm)
             }
-            Missing::Ignore | Missing::Missing => Some(by_count(breaching)),
+            Treatment::Ignore | Treatment::Missing => Some(by_count(breaching)),
         }
     }
 }
@@ -124,14 +124,14 @@ mod tests {
             .expect("the rows");
         for row in &rows {
             assert!(!row.source.is_empty());
-            check(row, Missing::Missing, row.missing.as_deref());
-            check(row, Missing::Ignore, row.ignore.as_deref());
-            check(row, Missing::Breaching, row.breaching.as_deref());
-            check(row, Missing::NotBreaching, row.not_breaching.as_deref());
+            check(row, Treatment::Missing, row.missing.as_deref());
+            check(row, Treatment::Ignore, row.ignore.as_deref());
+            check(row, Treatment::Breaching, row.breaching.as_deref());
+            check(row, Treatment::NotBreaching, row.not_breaching.as_deref());
         }
     }
 
-    fn check(row: &Row, missing: Missing, expect: Option<&str>) {
+    fn check(row: &Row, missing: Treatment, expect: Option<&str>) {
         let Some(expect) = expect else { return };
         let rule =
             Rule { evaluation_periods: row.evaluation_periods, datapoints_to_alarm: row.datapoints_to_alarm, missing };

@@ -4,10 +4,10 @@
 
 use jiff::Timestamp;
 use keywright_model::Arn;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::evaluation::written;
-use super::{Alarm, Definition};
+use super::{Alarm, Definition, Dimension};
 
 /// `ALARM: "kms-decrypt" in EU (Ireland)`.
 pub(super) fn subject(alarm: &Alarm) -> String {
@@ -15,56 +15,100 @@ pub(super) fn subject(alarm: &Alarm) -> String {
 }
 
 /// The message: JSON, as AWS's readers of it expect.
-pub(super) fn notification(before: &Alarm, alarm: &Alarm, now: Timestamp) -> Value {
-    let definition = &alarm.definition;
-    json!({
-        "AlarmName": alarm.name,
-        "AlarmDescription": definition.alarm_description,
-        "AWSAccountId": Arn::parse(&alarm.arn).map(|arn| arn.account().to_owned()).unwrap_or_default(),
-        "AlarmConfigurationUpdatedTimestamp": written(alarm.configuration_updated),
-        "NewStateValue": alarm.state.as_str(),
-        "NewStateReason": alarm.state_reason,
-        "StateChangeTime": written(now),
-        "Region": region_name(&region_of(alarm)),
-        "AlarmArn": alarm.arn,
-        "OldStateValue": before.state.as_str(),
-        "OKActions": definition.ok_actions,
-        "AlarmActions": definition.alarm_actions,
-        "InsufficientDataActions": definition.insufficient_data_actions,
-        "Trigger": trigger(definition),
-    })
+pub(super) fn notification(before: &Alarm, alarm: &Alarm, now: Timestamp) -> String {
+    let (definition, region) = (&alarm.definition, region_of(alarm));
+    let notification = Notification {
+        alarm_name: &alarm.name,
+        alarm_description: definition.alarm_description.as_deref(),
+        account_id: Arn::parse(&alarm.arn).map(|arn| arn.account().to_owned()).unwrap_or_default(),
+        alarm_configuration_updated_timestamp: written(alarm.configuration_updated),
+        new_state_value: alarm.state.as_str(),
+        new_state_reason: &alarm.state_reason,
+        state_change_time: written(now),
+        region: region_name(&region),
+        alarm_arn: &alarm.arn,
+        old_state_value: before.state.as_str(),
+        ok_actions: &definition.ok_actions,
+        alarm_actions: &definition.alarm_actions,
+        insufficient_data_actions: &definition.insufficient_data_actions,
+        trigger: Trigger::from(definition),
+    };
+    serde_json::to_string(&notification).unwrap_or_default()
 }
 
-fn trigger(definition: &Definition) -> Value {
-    let dimensions: Vec<Value> =
-        definition.dimensions.iter().map(|one| json!({ "value": one.value, "name": one.name })).collect();
-    let mut trigger = json!({
-        "MetricName": definition.metric_name,
-        "Namespace": definition.namespace,
-        "Unit": definition.unit,
-        "Dimensions": dimensions,
-        "Period": definition.period,
-        "EvaluationPeriods": definition.evaluation_periods,
-        "ComparisonOperator": definition.comparison_operator,
-        "Threshold": definition.threshold,
-        "TreatMissingData": definition.treat_missing_data.as_deref().unwrap_or("missing"),
-        "EvaluateLowSampleCountPercentile":
-            definition.evaluate_low_sample_count_percentile.as_deref().unwrap_or_default(),
-    });
-    if let Some(datapoints) = definition.datapoints_to_alarm {
-        trigger["DatapointsToAlarm"] = datapoints.into();
-    }
-    match (&definition.statistic, &definition.extended_statistic) {
-        (Some(statistic), _) => {
-            trigger["StatisticType"] = "Statistic".into();
-            trigger["Statistic"] = statistic_name(statistic).into();
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Notification<'a> {
+    alarm_name: &'a str,
+    alarm_description: Option<&'a str>,
+    #[serde(rename = "AWSAccountId")]
+    account_id: String,
+    alarm_configuration_updated_timestamp: String,
+    new_state_value: &'a str,
+    new_state_reason: &'a str,
+    state_change_time: String,
+    region: &'a str,
+    alarm_arn: &'a str,
+    old_state_value: &'a str,
+    #[serde(rename = "OKActions")]
+    ok_actions: &'a [String],
+    alarm_actions: &'a [String],
+    insufficient_data_actions: &'a [String],
+    trigger: Trigger<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Trigger<'a> {
+    metric_name: &'a str,
+    namespace: &'a str,
+    statistic_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extended_statistic: Option<&'a str>,
+    unit: Option<&'a str>,
+    dimensions: Vec<TriggerDimension<'a>>,
+    period: u32,
+    evaluation_periods: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datapoints_to_alarm: Option<u32>,
+    comparison_operator: &'a str,
+    threshold: f64,
+    treat_missing_data: &'a str,
+    evaluate_low_sample_count_percentile: &'a str,
+}
+
+/// Here the members have small letters.
+#[derive(Debug, Serialize)]
+struct TriggerDimension<'a> {
+    value: &'a str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a Definition> for Trigger<'a> {
+    fn from(definition: &'a Definition) -> Self {
+        let dimension = |one: &'a Dimension| TriggerDimension { value: &one.value, name: &one.name };
+        Self {
+            metric_name: &definition.metric_name,
+            namespace: &definition.namespace,
+            statistic_type: if definition.statistic.is_some() { "Statistic" } else { "ExtendedStatistic" },
+            statistic: definition.statistic.as_deref().map(statistic_name),
+            extended_statistic: definition.extended_statistic.as_deref(),
+            unit: definition.unit.as_deref(),
+            dimensions: definition.dimensions.iter().map(dimension).collect(),
+            period: definition.period,
+            evaluation_periods: definition.evaluation_periods,
+            datapoints_to_alarm: definition.datapoints_to_alarm,
+            comparison_operator: &definition.comparison_operator,
+            threshold: definition.threshold,
+            treat_missing_data: definition.treat_missing_data.as_deref().unwrap_or("missing"),
+            evaluate_low_sample_count_percentile: definition
+                .evaluate_low_sample_count_percentile
+                .as_deref()
+                .unwrap_or_default(),
         }
-        (None, extended) => {
-            trigger["StatisticType"] = "ExtendedStatistic".into();
-            trigger["ExtendedStatistic"] = extended.as_deref().into();
-        }
     }
-    trigger
 }
 
 /// Notifications write statistics in an older way.

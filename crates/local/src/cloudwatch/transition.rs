@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use keywright_model::{AccountId, Arn};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::evaluation::written;
@@ -58,37 +59,56 @@ impl Alarm {
 
 fn note_transition(world: &mut World, now: Timestamp, key: &str, before: &Alarm, after: &Alarm) {
     let summary = format!("Alarm updated from {} to {}", before.state.as_str(), after.state.as_str());
-    let data = json!({ "version": "1.0", "oldState": state_shown(before), "newState": state_shown(after) });
+    let data = json!({ "version": "1.0", "oldState": ShownState::from(before), "newState": ShownState::from(after) });
     history::note(&mut world.cloudwatch, key, &after.name, now, Kind::StateUpdate, summary, &data);
 }
 
-fn state_shown(alarm: &Alarm) -> Value {
-    let data = alarm.state_reason_data.as_deref().and_then(|data| serde_json::from_str::<Value>(data).ok());
-    let mut shown = json!({ "stateValue": alarm.state.as_str(), "stateReason": alarm.state_reason });
-    if let Some(data) = data {
-        shown["stateReasonData"] = data;
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownState<'a> {
+    state_value: &'a str,
+    state_reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason_data: Option<Value>,
+}
+
+impl<'a> From<&'a Alarm> for ShownState<'a> {
+    fn from(alarm: &'a Alarm) -> Self {
+        Self {
+            state_value: alarm.state.as_str(),
+            state_reason: &alarm.state_reason,
+            state_reason_data: alarm.state_reason_data.as_deref().and_then(|data| serde_json::from_str(data).ok()),
+        }
     }
-    shown
 }
 
 /// Carries out one action, and writes down how it went: an alarm does not fail because a topic refuses it.
 fn act(world: &mut World, now: Timestamp, ids: &Ids, key: &str, before: &Alarm, alarm: &Alarm, action: &str) {
-    let message = notification(before, alarm, now).to_string();
-    let outcome = notify(world, now, ids, alarm, action, &message);
-    let mut data = json!({
-        "actionState": if outcome.is_ok() { "Succeeded" } else { "Failed" },
-        "stateUpdateTimestamp": now.as_millisecond(),
-        "notificationResource": action,
-        "publishedMessage": json!({ "default": message }).to_string(),
-    });
-    let summary = match outcome {
-        Ok(_) => format!("Successfully executed action {action}"),
-        Err(error) => {
-            data["error"] = error.message.as_str().into();
-            format!("Failed to execute action {action}. Received error: \"{}\"", error.message)
-        }
+    let message = notification(before, alarm, now);
+    let error = notify(world, now, ids, alarm, action, &message).err().map(|error| error.message);
+    let summary = match &error {
+        None => format!("Successfully executed action {action}"),
+        Some(error) => format!("Failed to execute action {action}. Received error: \"{error}\""),
+    };
+    let data = ActionTaken {
+        action_state: if error.is_none() { "Succeeded" } else { "Failed" },
+        state_update_timestamp: now.as_millisecond(),
+        notification_resource: action,
+        published_message: json!({ "default": message }).to_string(),
+        error,
     };
     history::note(&mut world.cloudwatch, key, &alarm.name, now, Kind::Action, summary, &data);
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActionTaken<'a> {
+    action_state: &'static str,
+    state_update_timestamp: i64,
+    notification_resource: &'a str,
+    published_message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// Publishes to a topic; no other kind of action is let in.

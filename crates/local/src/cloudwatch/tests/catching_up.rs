@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::AlarmState;
-use super::super::judgement::{Missing, Rule};
+use super::super::judgement::{Rule, Treatment};
 use super::{call, changes, pass, publish, state, watch};
 use crate::Service;
 use crate::testing::{Client, start};
@@ -40,7 +40,7 @@ proptest! {
         let rule = Rule {
             evaluation_periods: periods as usize,
             datapoints_to_alarm: datapoints as usize,
-            missing: Missing::read(Some(treatment)),
+            missing: Treatment::read(Some(treatment)),
         };
         let expect = by_minutes(&rule, minutes * 60, &published, client.clock.now().as_second());
         prop_assert_eq!(changes(&client, "a1"), expect);
