@@ -371,6 +371,9 @@ pub(crate) struct LocalArguments {
     /// The account of the operator whose key is printed
     #[arg(long, value_name = "ID", default_value = "111122223333")]
     pub(crate) account: String,
+    /// A clock that stands at this time, such as 2026-01-01T00:00:00Z, until `/_keywright/clock` moves it
+    #[arg(long, value_name = "TIME")]
+    pub(crate) clock: Option<jiff::Timestamp>,
     /// Print where it listens, and the operator's key, as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -33,7 +33,7 @@ impl Check {
             resource_policy: OwnedResourcePolicy::None,
             resource_account: owner.unwrap_or_else(|| call.account.clone()),
             grants: Vec::new(),
-            caller: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            caller: call.caller.name(call.partition),
             refusal: None,
         }
     }

@@ -18,6 +18,30 @@ pub(crate) struct CallContext {
     pub(crate) request_id: String,
     pub(crate) ids: Ids,
     pub(crate) user_agent: Option<String>,
+    pub(crate) via: Via,
+}
+
+/// How a call comes about.
+///
+/// HTTP brings direct calls only: what a service calls, or passes on, begins inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// Its caller sent it.
+    Direct,
+    /// A service passes on what its caller asked for; the caller stays the principal.
+    Forwarded {
+        /// The service's endpoint, such as `s3.eu-west-1.amazonaws.com`.
+        service: String,
+        /// Whether the caller's grants are for the service's own resource.
+        for_aws_resource: bool,
+    },
+    /// A service calls in its own name.
+    Service {
+        /// The resource that it calls for.
+        source_arn: Option<String>,
+        /// The account of that resource.
+        source_account: Option<AccountId>,
+    },
 }
 
 /// Who signed the request, and the policies that come with them.
@@ -44,7 +68,88 @@ pub(crate) struct SessionFacts {
     pub(crate) mfa: bool,
 }
 
+impl Via {
+    /// Whether a grant that is made by the call is for a resource of a service.
+    pub(crate) fn is_for_aws_resource(&self) -> bool {
+        matches!(self, Self::Forwarded { for_aws_resource: true, .. })
+    }
+
+    /// Fills in the condition keys that tell how the call comes about.
+    ///
+    /// A service's call carries no address of the caller's, so that what asks for one is not met.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html> and
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>.
+    fn describe(&self, context: &mut Context) {
+        context.set("aws:ViaAWSService", matches!(self, Self::Forwarded { .. }).to_string());
+        match self {
+            Self::Direct => context.set("aws:SourceIp", "127.0.0.1"),
+            Self::Forwarded { service, .. } => {
+                let principal = service_principal(service);
+                context.set("kms:ViaService", service.as_str());
+                for key in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
+                    context.set(key, principal.as_str());
+                }
+            }
+            Self::Service { source_arn, source_account } => {
+                if let Some(arn) = source_arn {
+                    context.set("aws:SourceArn", arn.as_str());
+                }
+                if let Some(account) = source_account {
+                    context.set("aws:SourceAccount", account.as_str());
+                }
+            }
+        }
+    }
+}
+
+/// The principal of a service, from its endpoint in a Region: `s3.amazonaws.com` of `s3.eu-west-1.amazonaws.com`.
+fn service_principal(endpoint: &str) -> String {
+    match endpoint.split('.').collect::<Vec<_>>().as_slice() {
+        [name, _, domain @ ..] if !domain.is_empty() => format!("{name}.{}", domain.join(".")),
+        _ => endpoint.to_owned(),
+    }
+}
+
 impl Caller {
+    /// A service that calls in its own name, for an account.
+    pub(crate) fn service(name: &str, account: AccountId) -> Self {
+        Self::without_policies(Principal::Service { name: name.to_owned() }, account, name)
+    }
+
+    /// The root user of an account.
+    pub(crate) fn root(account: AccountId) -> Self {
+        let id = account.to_string();
+        Self::without_policies(Principal::Root(account.clone()), account, &id)
+    }
+
+    /// Nobody, who addresses an account without a signature.
+    pub(crate) fn anonymous(account: AccountId) -> Self {
+        Self::without_policies(Principal::Anonymous, account, "anonymous")
+    }
+
+    fn without_policies(principal: Principal, account: AccountId, id: &str) -> Self {
+        Self {
+            principal,
+            account,
+            user_id: id.to_owned(),
+            access_key_id: id.to_owned(),
+            identity: Vec::new(),
+            boundary: None,
+            session_policies: Vec::new(),
+            tags: Vec::new(),
+            session: None,
+        }
+    }
+
+    /// The caller as messages name it: by its ARN, a service by its principal.
+    pub(crate) fn name(&self, partition: Partition) -> String {
+        match &self.principal {
+            Principal::Service { name } => name.clone(),
+            _ => self.arn(partition).map(String::from).unwrap_or_default(),
+        }
+    }
+
     /// The caller's ARN, as `GetCallerIdentity` answers it.
     pub(crate) fn arn(&self, partition: Partition) -> Option<Arn> {
         self.principal.arn_in(partition)
@@ -80,8 +185,7 @@ impl CallContext {
         context.set("aws:RequestedRegion", self.region.as_str());
         // This stands in for AWS's endpoints, which are reached over TLS.
         context.set("aws:SecureTransport", "true");
-        context.set("aws:SourceIp", "127.0.0.1");
-        context.set("aws:ViaAWSService", "false");
+        self.via.describe(context);
         context.set("aws:userid", self.caller.user_id.as_str());
         if let Some(user_agent) = &self.user_agent {
             context.set("aws:UserAgent", user_agent);

@@ -34,6 +34,11 @@ impl AwsError {
         self.query_code.unwrap_or(self.code)
     }
 
+    /// Whether a policy refuses it.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self.code, "AccessDeniedException" | "AccessDenied" | "AuthorizationError")
+    }
+
     /// Whether the fault is the caller's.
     pub(crate) fn is_senders_fault(&self) -> bool {
         self.status < 500

@@ -8,8 +8,12 @@
 //! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve()`] for a port. To add an operation, implement
 //! `operation::Operation` and name it in its service's `operations!`.
 //!
+//! Nothing is sent, and nothing comes about, behind a caller's back: [`Aws::deliver_pending`] sends SNS's messages,
+//! each call settles what time has brought about, and [`serve()`] alone does both by itself.
+//!
 //! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the
-//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone.
+//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone, save two things: the key that
+//! SNS's messages are signed with, and the computer's time for the age of signatures where a port's clock is moved.
 
 #[cfg(test)]
 mod authorization_tests;
@@ -18,9 +22,11 @@ mod check;
 mod clock;
 mod cloudwatch;
 mod context;
+mod control;
 mod error;
 mod iam;
 mod ids;
+mod inside;
 mod kms;
 mod logs;
 mod operation;
@@ -45,7 +51,9 @@ mod world;
 pub use aws::{Aws, EnsureError, OperatorCredentials, Options};
 pub use clock::Clock;
 pub use ids::Ids;
+pub use inside::{InsideCaller, InsideError};
 pub use record::CallRecord;
 pub use serve::serve;
 pub use service::Service;
+pub use sns::{Deliveries, HttpTransport, InboxMessage, PendingDelivery, Post, Transport};
 pub use store::StoreError;

@@ -9,12 +9,13 @@ use keywright_model::Region;
 use serde_json::Value;
 
 use crate::aws::Inner;
-use crate::context::{CallContext, Caller};
+use crate::context::{CallContext, Caller, Via};
 use crate::error::AwsError;
 use crate::operation::{Entry, Operation, Ran};
 use crate::record::CallRecord;
 use crate::service::Service;
 use crate::sigv4::{self, Scope};
+use crate::sns;
 use crate::store::Ticket;
 use crate::wire::{Answer, Envelope, InputError, Protocol, decode_input};
 use crate::world::World;
@@ -31,7 +32,10 @@ pub(crate) async fn handle(inner: &Inner, request: Request<Bytes>) -> Response<B
     let scope = Scope::of(&request);
     let protocol = envelope.protocol;
     let operation = envelope.operation.clone();
-    let service = addressed_service(&envelope, scope.as_ref());
+    let service = match sns::linked(&request) {
+        Some(_) => Some(Service::Sns),
+        None => addressed_service(&envelope, scope.as_ref()),
+    };
     let (mut outcome, ticket) = match service {
         Some(service) => answer(inner, &request, envelope, service, now, &request_id),
         None => (Err(unknown_service(scope.as_ref())), None),
@@ -66,6 +70,20 @@ pub(crate) fn run<O: Operation>(parameters: Value, protocol: Protocol, call: &Ca
     let mut ran = Ran { outcome: Err(AwsError::internal()), resources: Vec::new(), authorized: false };
     ran.outcome = run_into::<O>(parameters, protocol, call, world, &mut ran.resources, &mut ran.authorized);
     ran
+}
+
+/// Runs an operation that is called inside, and notes what became of it.
+pub(crate) fn run_recorded(
+    service: Service,
+    entry: &Entry,
+    parameters: Value,
+    protocol: Protocol,
+    call: &CallContext,
+    world: &mut World,
+) -> Result<Value, AwsError> {
+    let ran = (entry.run)(parameters, protocol, call, world);
+    world.calls_inside.push(CallRecord::new(service, entry, call, &ran));
+    ran.outcome
 }
 
 fn run_into<O: Operation>(
@@ -131,6 +149,7 @@ fn answer(
         tracing::error!(operation = entry.name, "an operation panicked");
         (None, Err(AwsError::internal()))
     });
+    shared.record_inside();
     if let Some(record) = record {
         shared.record(record);
     }
@@ -151,9 +170,12 @@ fn authenticate_and_run(
     request_id: &str,
     world: &mut World,
 ) -> (Option<CallRecord>, Result<Value, AwsError>) {
-    let signer = match sigv4::authenticate(request, service, now, world) {
-        Ok(signer) => signer,
-        Err(error) => return (None, Err(error)),
+    let signer = match sns::linked(request) {
+        Some(nobody) => nobody,
+        None => match sigv4::authenticate(request, service, now, world) {
+            Ok(signer) => signer,
+            Err(error) => return (None, Err(error)),
+        },
     };
     let call = call_context(inner, request, signer.caller, signer.region, now, request_id);
     let protocol = envelope.protocol;
@@ -223,6 +245,7 @@ fn call_context(
         request_id: request_id.to_owned(),
         ids: inner.ids.clone(),
         user_agent: user_agent.map(str::to_owned),
+        via: Via::Direct,
     }
 }
 

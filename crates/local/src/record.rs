@@ -17,7 +17,7 @@ pub struct CallRecord {
     pub read_only: bool,
     /// The region that it went to.
     pub region: String,
-    /// The caller's ARN.
+    /// The caller's ARN; a service's principal.
     pub principal: String,
     /// The access key that signed it.
     pub access_key_id: String,
@@ -39,7 +39,7 @@ impl CallRecord {
             operation: entry.name,
             read_only: entry.read_only,
             region: call.region.to_string(),
-            principal: call.caller.arn(call.partition).map(String::from).unwrap_or_default(),
+            principal: call.caller.name(call.partition),
             access_key_id: call.caller.access_key_id.clone(),
             resources: ran.resources.clone(),
             authorized: ran.authorized,

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use crate::ids::Ids;
 use crate::operation::Entry;
+use crate::record::CallRecord;
 use crate::service::Service;
 use crate::store::{AnyTable, Tables};
 use crate::{cloudwatch, iam, kms, logs, sns, sts};
@@ -15,6 +16,9 @@ pub(crate) struct World {
     pub(crate) cloudwatch: cloudwatch::State,
     pub(crate) logs: logs::State,
     pub(crate) sns: sns::State,
+    /// Calls that were made inside since the last one that came over HTTP was told of. A failed call does not take
+    /// them back.
+    pub(crate) calls_inside: Vec<CallRecord>,
 }
 
 impl World {
@@ -34,6 +38,7 @@ impl World {
     pub(crate) fn settle(&mut self, now: Timestamp, ids: &Ids) {
         sts::settle(self, now);
         kms::settle(self, now, ids);
+        sns::settle(self, now);
         cloudwatch::settle(self, now, ids);
     }
 

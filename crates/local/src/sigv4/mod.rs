@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request};
 use jiff::{SignedDuration, Timestamp, civil};
 use keywright_model::{AccountId, Partition, Region};
-use keywright_policy::Principal;
 
 use authorization::Authorization;
 pub(crate) use authorization::Scope;
@@ -49,6 +48,13 @@ pub(crate) struct SessionToken {
     pub(crate) opens_iam: bool,
 }
 
+/// The computer's time, which serving puts into the extensions of requests where the world's clock is another.
+///
+/// Clients sign by the time of their computer. Some correct it by the `Date` of an answer, which is of the world's
+/// clock; so the age of a signature may be right by either.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ComputerTime(pub(crate) Timestamp);
+
 /// Verifies the signature of a request.
 ///
 /// # Errors
@@ -69,7 +75,9 @@ fn verify(request: &Request<Bytes>, service: Service, now: Timestamp, world: &Wo
     let credentials = find_credentials(world, &authorization.scope.access_key_id, region.partition())
         .ok_or(Refusal::UnknownAccessKey)?;
     check_session(request.headers(), credentials.session.as_ref(), service, now)?;
-    check_age(&signed_at, now)?;
+    let computer_time = request.extensions().get::<ComputerTime>();
+    check_age(&signed_at, now)
+        .or_else(|refusal| computer_time.map_or(Err(refusal), |ComputerTime(now)| check_age(&signed_at, *now)))?;
     let payload_hash = payload_hash(request)?;
     let canonical = canonical::request(request, &authorization.signed_headers, &payload_hash)?;
     let expected =
@@ -131,18 +139,7 @@ fn find_credentials(world: &World, access_key_id: &str, partition: Partition) ->
 
 /// The account's number as access key, with a secret that everybody knows, is its root user: the seed of an account.
 fn root_credentials(account: AccountId) -> Credentials {
-    let caller = Caller {
-        principal: Principal::Root(account.clone()),
-        user_id: account.to_string(),
-        access_key_id: account.to_string(),
-        account,
-        identity: Vec::new(),
-        boundary: None,
-        session_policies: Vec::new(),
-        tags: Vec::new(),
-        session: None,
-    };
-    Credentials { secret: StoredSecret::new(ROOT_SECRET), session: None, caller }
+    Credentials { secret: StoredSecret::new(ROOT_SECRET), session: None, caller: Caller::root(account) }
 }
 
 fn check_session(

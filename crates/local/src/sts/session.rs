@@ -2,7 +2,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use keywright_model::{AccountId, Arn, Partition};
-use keywright_policy::Principal;
 use serde::{Deserialize, Serialize};
 
 use crate::context::{CallContext, Caller, SessionFacts};
@@ -133,17 +132,9 @@ fn holder_as_caller(world: &World, session: &Session, access_key_id: &str) -> Op
             let user = world.iam.user_by_arn(arn).filter(|user| user.id == *id)?;
             Some(iam::user_as_caller(&world.iam, user, &session.account, access_key_id))
         }
-        Holder::Root => Some(Caller {
-            principal: Principal::Root(session.account.clone()),
-            account: session.account.clone(),
-            user_id: session.account.to_string(),
-            access_key_id: access_key_id.to_owned(),
-            identity: Vec::new(),
-            boundary: None,
-            session_policies: Vec::new(),
-            tags: Vec::new(),
-            session: None,
-        }),
+        Holder::Root => {
+            Some(Caller { access_key_id: access_key_id.to_owned(), ..Caller::root(session.account.clone()) })
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl Operation for CreateGrant {
         let parents = world.kms.grants_on(target.key).filter(|parent| terms.is_within(&parent.terms));
         let parents = parents.map(|parent| parent.held(&world.iam)).collect();
         let check = on_target("kms:CreateGrant", &target, call, world).grants(parents);
-        Ok(vec![describe(check, &terms)])
+        Ok(vec![describe(check, &terms, call.via.is_for_aws_resource())])
     }
 
     fn call(
@@ -174,7 +174,7 @@ impl Operation for ListGrants {
             return Err(KmsError::validation(message).into());
         }
         let check = on_key(Self::NAME, &input.key_id, Forms::Key, call, world)?;
-        Ok(vec![check.with(FOR_AWS_RESOURCE, "false")])
+        Ok(vec![check.with(FOR_AWS_RESOURCE, call.via.is_for_aws_resource().to_string())])
     }
 
     fn call(
@@ -335,7 +335,7 @@ impl Operation for RevokeGrant {
 
     fn authorize(input: &Self::Input, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
         let check = on_key(Self::NAME, &input.key_id, Forms::Key, call, world)?;
-        Ok(vec![check.with(FOR_AWS_RESOURCE, "false")])
+        Ok(vec![check.with(FOR_AWS_RESOURCE, call.via.is_for_aws_resource().to_string())])
     }
 
     fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
@@ -349,10 +349,10 @@ impl Operation for RevokeGrant {
 /// The condition keys that tell about a grant that is to be made.
 ///
 /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>, the keys of `CreateGrant`.
-fn describe(check: Check, terms: &Terms) -> Check {
+fn describe(check: Check, terms: &Terms, is_for_aws_resource: bool) -> Check {
     let mut check = check
-        // Only an AWS service that is called for a caller can set this; HTTP brings none here.
-        .with(FOR_AWS_RESOURCE, "false")
+        // Only a service that passes a call on can set this.
+        .with(FOR_AWS_RESOURCE, is_for_aws_resource.to_string())
         .with_many("kms:GrantOperations", terms.operations.iter().map(|operation| operation.name()));
     let (equals, subset) = (&terms.constraints.encryption_context_equals, &terms.constraints.encryption_context_subset);
     match (equals, subset) {
