@@ -162,7 +162,11 @@ impl Aws {
             }
             let answers = join_all(batch.posts.iter().map(|(_, post)| transport.send(post))).await;
             let outcomes: Vec<_> = batch.posts.iter().map(|(id, _)| id.as_str()).zip(answers).collect();
-            self.change_and_wait(|world, inner| Ok(conclude(world, inner.clock.now(), &outcomes, &mut done))).await?;
+            self.change_and_wait(|world, inner| {
+                conclude(world, inner.clock.now(), &outcomes, &mut done);
+                Ok(())
+            })
+            .await?;
         }
     }
 }
