@@ -50,6 +50,10 @@ impl<V: Record> Table<V> {
         self.rows.remove(key)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The records whose keys are `from` or later and before `until`, in the order of their keys.
     pub(crate) fn between(&self, from: &str, until: &str) -> btree_map::Range<'_, String, V> {
         // A range that ends before it begins is empty, not a panic.
