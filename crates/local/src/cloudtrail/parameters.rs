@@ -123,8 +123,8 @@ struct Facts {
     answers: &'static [&'static str],
 }
 
-/// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html>
-/// (data events of SNS topics, CloudWatch metrics and log groups).
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/logging_cw_api_calls.html> and
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html> (SNS).
 const UNLOGGED: &[(Service, &[&str])] = &[
     (
         Service::CloudWatch,

@@ -22,7 +22,16 @@ fn no_event_holds_a_secret() {
     let mfa = [("SerialNumber", "arn:aws:iam::111122223333:mfa/alice"), ("TokenCode", "918273")];
     alice.query(Service::Sts, "GetSessionToken", &mfa).ok();
     alice.kms("Encrypt", &json!({ "KeyId": key, "Plaintext": "aHVudGVyMg==", "Password": "hunter2" })).ok();
+    // Requests that are refused are logged too.
+    alice.kms("Encrypt", &json!({ "KeyId": key, "Plaintext": "no*base64" })).is_error("SerializationException");
+    let guess = json!({ "KeyId": key, "Plaintext": "YQ==", "GrantTokens": ["guessed-token"] });
+    alice.kms("Encrypt", &guess).is_error("InvalidGrantTokenException");
+    let mfa = [("SerialNumber", "arn:aws:iam::111122223333:mfa/alice"), ("TokenCode", "guessed-code")];
+    alice.query(Service::Sts, "GetSessionToken", &mfa).is_error("AccessDenied");
     let mut secrets = vec![
+        "no*base64".to_owned(),
+        "guessed-token".to_owned(),
+        "guessed-code".to_owned(),
         "c2VjcmV0".to_owned(),
         "hunter2".to_owned(),
         "aHVudGVyMg==".to_owned(),
