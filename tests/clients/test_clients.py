@@ -1,5 +1,6 @@
 """Real AWS clients against the embedded AWS: the README's commands, and the life of a ciphertext."""
 
+import datetime
 import json
 
 import botocore.exceptions
@@ -77,6 +78,16 @@ def test_describe_alarms_by_prefix_and_by_name(operator_environment, applied):
     assert name in [alarm["AlarmName"] for alarm in some]
 
 
+def test_get_metric_statistics_of_what_kms_does_not_publish_is_empty(operator_environment, applied):
+    answer = aws(
+        operator_environment, "cloudwatch", "get-metric-statistics", "--namespace", "AWS/KMS",
+        "--metric-name", "DecryptCount", "--dimensions", f"Name=KeyId,Value={applied['kms_key_id']}",
+        "--statistics", "Sum", "--period", "300", "--start-time", "2026-01-01T00:00:00Z",
+        "--end-time", "2026-01-02T00:00:00Z",
+    )
+    assert answer == {"Label": "DecryptCount", "Datapoints": []}
+
+
 def test_list_subscriptions_by_topic(operator_environment, applied):
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:cloudwatch-alarms"
     sns = client(operator_environment, "sns")
@@ -88,6 +99,57 @@ def test_list_subscriptions_by_topic(operator_environment, applied):
         ("email", "oncall@example.com", topic)
     ]
     assert made["SubscriptionArn"].startswith(topic)
+
+
+# --- metrics and alarms ---------------------------------------------------------------------------
+
+
+def test_metrics_are_published_listed_and_read_back(operator_environment):
+    cloudwatch = client(operator_environment, "cloudwatch")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    dimensions = [{"Name": "Operation", "Value": "Decrypt"}]
+    cloudwatch.put_metric_data(Namespace="Clients", MetricData=[
+        {"MetricName": "Requests", "Dimensions": dimensions, "Timestamp": now, "Values": [1.0, 3.0], "Counts": [2.0, 1.0]},
+        {"MetricName": "Requests", "Dimensions": dimensions, "Timestamp": now, "Value": 5.0},
+    ])
+    listed = cloudwatch.list_metrics(Namespace="Clients")["Metrics"]
+    assert listed == [{"Namespace": "Clients", "MetricName": "Requests", "Dimensions": dimensions}]
+    since, until = now - datetime.timedelta(minutes=5), now + datetime.timedelta(minutes=5)
+    points = cloudwatch.get_metric_statistics(
+        Namespace="Clients", MetricName="Requests", Dimensions=dimensions, Period=60, Statistics=["Sum", "SampleCount"],
+        StartTime=since, EndTime=until,
+    )["Datapoints"]
+    assert [(point["Sum"], point["SampleCount"]) for point in points] == [(10.0, 4.0)]
+    stat = {"Metric": {"Namespace": "Clients", "MetricName": "Requests", "Dimensions": dimensions}, "Period": 60, "Stat": "p50"}
+    results = cloudwatch.get_metric_data(
+        StartTime=since, EndTime=until, MetricDataQueries=[{"Id": "middle", "MetricStat": stat}]
+    )["MetricDataResults"]
+    assert [(result["Id"], result["Values"]) for result in results] == [("middle", [1.0])]
+    said = aws(
+        operator_environment, "cloudwatch", "get-metric-statistics", "--namespace", "Clients", "--metric-name", "Requests",
+        "--dimensions", "Name=Operation,Value=Decrypt", "--statistics", "Maximum", "--period", "60",
+        "--start-time", since.isoformat(), "--end-time", until.isoformat(),
+    )
+    assert [point["Maximum"] for point in said["Datapoints"]] == [5.0]
+    refused("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="AWS/KMS", MetricData=[
+        {"MetricName": "SuccessfulRequest", "Value": 1.0}
+    ])
+
+
+def test_a_state_that_is_set_stands_in_the_history(operator_environment):
+    cloudwatch = client(operator_environment, "cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="clients", Namespace="Clients", MetricName="Nothing", Statistic="Sum", Period=300, EvaluationPeriods=1,
+        Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+    )
+    aws(operator_environment, "cloudwatch", "set-alarm-state", "--alarm-name", "clients", "--state-value", "ALARM",
+        "--state-reason", "trying")
+    items = cloudwatch.describe_alarm_history(AlarmName="clients", ScanBy="TimestampAscending")["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in items][:2] == [
+        'Alarm "clients" created', "Alarm updated from INSUFFICIENT_DATA to ALARM",
+    ]
+    assert json.loads(items[1]["HistoryData"])["newState"]["stateReason"] == "trying"
+    refused("ResourceNotFound", cloudwatch.set_alarm_state, AlarmName="gone", StateValue="OK", StateReason="x")
 
 
 # --- a round trip, with each neighbour that is refused -------------------------------------------

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::{Request, Response};
 use keywright_model::{AccountId, Arn, Partition, Secret};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::AwsError;
@@ -13,7 +14,7 @@ use crate::ids::Ids;
 use crate::record::{CallRecord, Observed};
 use crate::store::{Change, Store, StoreError, Ticket};
 use crate::world::World;
-use crate::{cloudtrail, iam, kms, pipeline};
+use crate::{cloudtrail, iam, kms, pipeline, sns};
 
 /// An AWS of one's own, which enforces policies. Clones share the same world.
 #[derive(Clone)]
@@ -91,12 +92,22 @@ impl Aws {
             None => Store::in_memory(),
         };
         let shared = Shared { world, store: Some(store), calls: VecDeque::new(), unwritten: Vec::new() };
-        Ok(Self(Arc::new(Inner { clock: options.clock, ids: options.ids, shared: Mutex::new(shared) })))
+        Ok(Self(Arc::new(Inner {
+            clock: options.clock,
+            ids: options.ids,
+            in_flight: sns::InFlight::default(),
+            called: Notify::new(),
+            endpoint: Mutex::new(None),
+            shared: Mutex::new(shared),
+        })))
     }
 
     /// Answers a request as AWS would. Never panics; what was answered is on the disk.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        pipeline::handle(&self.0, request).await
+        match self.certificate(&request) {
+            Some(certificate) => certificate,
+            None => pipeline::handle(&self.0, request).await,
+        }
     }
 
     /// Answers a request whose body could not be taken.
@@ -137,6 +148,23 @@ impl Aws {
         self.change(|world, inner| iam::ensure_user(world, arn, inner.clock.now(), &inner.ids))
     }
 
+    /// Says where this AWS is reached, for the links in what it sends. Until then they name AWS's own endpoints.
+    pub fn reachable_at(&self, endpoint: &str) {
+        *self.0.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.trim_end_matches('/').into());
+    }
+
+    /// Lets happen what time alone has brought about since the last call.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn settle(&self) -> Result<(), EnsureError> {
+        self.change_and_wait(|world, inner| {
+            world.settle(inner.clock.now(), &inner.ids);
+            Ok(())
+        })
+        .await
+    }
+
     /// Writes what waits and lets go of the folder. Clones answer every later call with an error.
     pub fn close(self) {
         let store = self.0.lock().store.take();
@@ -150,15 +178,39 @@ impl Aws {
         &self,
         change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
     ) -> Result<T, EnsureError> {
-        let (outcome, ticket) = {
-            let mut shared = self.0.lock();
-            let outcome = change(&mut shared.world, &self.0);
-            shared.observe_inside();
-            let ticket = shared.conclude(outcome.is_ok())?;
-            (outcome?, ticket)
-        };
+        let (outcome, ticket) = self.begin(change)?;
         ticket.durable_blocking()?;
         Ok(outcome)
+    }
+
+    /// As [`Aws::change`], without blocking the thread.
+    pub(crate) async fn change_and_wait<T>(
+        &self,
+        change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
+    ) -> Result<T, EnsureError> {
+        let (outcome, ticket) = self.begin(change)?;
+        ticket.durable().await?;
+        Ok(outcome)
+    }
+
+    fn begin<T>(
+        &self,
+        change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
+    ) -> Result<(T, Ticket), EnsureError> {
+        let mut shared = self.0.lock();
+        let outcome = change(&mut shared.world, &self.0);
+        shared.observe_inside();
+        let ticket = shared.conclude(outcome.is_ok())?;
+        Ok((outcome?, ticket))
+    }
+
+    /// Looks at the world.
+    pub(crate) fn with_world<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.0.lock().world)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 }
 
@@ -172,6 +224,10 @@ impl fmt::Debug for Aws {
 pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
+    pub(crate) in_flight: sns::InFlight,
+    /// Told after each call that came over a port.
+    pub(crate) called: Notify,
+    endpoint: Mutex<Option<String>>,
     shared: Mutex<Shared>,
 }
 
@@ -179,6 +235,11 @@ impl Inner {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         // A panic inside is caught and rolled back before the lock is let go.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where this AWS is reached, if that was said.
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -227,6 +288,18 @@ impl Shared {
         };
         self.world.tables().into_iter().for_each(|table| table.accept());
         Ok(store.submit(changes))
+    }
+
+    /// Hands what time has brought about to the store, so that it stays whatever becomes of the call behind it.
+    ///
+    /// # Errors
+    /// As [`Shared::conclude`].
+    pub(crate) fn conclude_settling(&mut self) -> Result<(), AwsError> {
+        self.observe_inside();
+        if self.unwritten.is_empty() && self.world.tables().iter().all(|table| !table.is_changed()) {
+            return Ok(());
+        }
+        self.conclude(true).map(drop)
     }
 
     fn roll_back(&mut self) {

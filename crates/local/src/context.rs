@@ -123,6 +123,11 @@ impl Caller {
         Self::without_policies(Principal::Root(account.clone()), account, &id)
     }
 
+    /// Nobody, who addresses an account without a signature.
+    pub(crate) fn anonymous(account: AccountId) -> Self {
+        Self::without_policies(Principal::Anonymous, account, "anonymous")
+    }
+
     fn without_policies(principal: Principal, account: AccountId, id: &str) -> Self {
         Self {
             principal,

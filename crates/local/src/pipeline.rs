@@ -15,6 +15,7 @@ use crate::operation::{Entry, Operation, Ran};
 use crate::record::{Observed, Watch};
 use crate::service::Service;
 use crate::sigv4::{self, Scope};
+use crate::sns;
 use crate::store::Ticket;
 use crate::wire::{Answer, Envelope, InputError, Protocol, decode_input};
 use crate::world::World;
@@ -31,7 +32,10 @@ pub(crate) async fn handle(inner: &Inner, request: Request<Bytes>) -> Response<B
     let scope = Scope::of(&request);
     let protocol = envelope.protocol;
     let operation = envelope.operation.clone();
-    let service = addressed_service(&envelope, scope.as_ref());
+    let service = match sns::linked(&request) {
+        Some(_) => Some(Service::Sns),
+        None => addressed_service(&envelope, scope.as_ref()),
+    };
     let (mut outcome, ticket) = match service {
         Some(service) => answer(inner, &request, envelope, service, now, &request_id),
         None => (Err(unknown_service(scope.as_ref())), None),
@@ -140,6 +144,9 @@ fn answer(
     let shared = &mut *shared;
     let caught = catch_unwind(AssertUnwindSafe(|| {
         shared.world.settle(now, &inner.ids);
+        if let Err(error) = shared.conclude_settling() {
+            return (None, Err(error));
+        }
         authenticate_and_run(inner, request, envelope, service, entry, now, request_id, &mut shared.world)
     }));
     let (observed, outcome) = caught.unwrap_or_else(|_| {
@@ -167,9 +174,12 @@ fn authenticate_and_run(
     request_id: &str,
     world: &mut World,
 ) -> (Option<Observed>, Result<Value, AwsError>) {
-    let signer = match sigv4::authenticate(request, service, now, world) {
-        Ok(signer) => signer,
-        Err(error) => return (None, Err(error)),
+    let signer = match sns::linked(request) {
+        Some(nobody) => nobody,
+        None => match sigv4::authenticate(request, service, now, world) {
+            Ok(signer) => signer,
+            Err(error) => return (None, Err(error)),
+        },
     };
     let call = call_context(inner, request, signer.caller, signer.region, now, request_id);
     let protocol = envelope.protocol;

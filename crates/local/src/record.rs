@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use keywright_policy::Principal;
 use serde_json::Value;
 
 use crate::cloudtrail::{self, Draft};
@@ -70,7 +71,9 @@ impl Watch {
     }
 
     pub(crate) fn end(self, service: Service, entry: &Entry, call: &CallContext, ran: &Ran) -> Observed {
-        let event = self.requested.map(|requested| Draft::new(service, entry, call, requested, ran));
+        // Links in messages are followed by nobody in particular, and are no calls of an account.
+        let requested = self.requested.filter(|_| call.caller.principal != Principal::Anonymous);
+        let event = requested.map(|requested| Draft::new(service, entry, call, requested, ran));
         Observed { record: CallRecord::new(service, entry, call, ran), event }
     }
 }

@@ -40,6 +40,7 @@ impl World {
     pub(crate) fn settle(&mut self, now: Timestamp, ids: &Ids) {
         sts::settle(self, now);
         kms::settle(self, now, ids);
+        sns::settle(self, now);
         logs::settle(self, now);
         cloudwatch::settle(self, now, ids);
     }
