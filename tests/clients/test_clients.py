@@ -253,3 +253,70 @@ def test_the_account_number_is_its_root_user(root_environment, operator_environm
     assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
     operator = client(operator_environment, "sts").get_caller_identity()
     assert operator["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/operator"
+
+
+# --- CloudTrail ---------------------------------------------------------------------------------
+
+
+def test_lookup_events_shows_a_decryption_with_its_key(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    blob = kms.encrypt(KeyId=own_key["KeyId"], Plaintext=b"a secret", EncryptionContext={"App": "a"})["CiphertextBlob"]
+    kms.decrypt(CiphertextBlob=blob, EncryptionContext={"App": "a"})
+    arn = own_key["Arn"]
+    attribute = {"AttributeKey": "ResourceName", "AttributeValue": arn}
+    pages = client(operator_environment, "cloudtrail").get_paginator("lookup_events")
+    events = [event for page in pages.paginate(LookupAttributes=[attribute]) for event in page["Events"]]
+    event = next(event for event in events if event["EventName"] == "Decrypt")
+    assert (event["EventSource"], event["Username"], event["ReadOnly"]) == ("kms.amazonaws.com", "operator", "true")
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["resources"] == [{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": arn}]
+    assert record["requestParameters"]["encryptionContext"] == {"App": "a"}
+    assert record["userAgent"].startswith("Boto3/")
+    by_cli = aws(
+        operator_environment,
+        *["cloudtrail", "lookup-events", "--lookup-attributes"],
+        f"AttributeKey=EventId,AttributeValue={event['EventId']}",
+    )["Events"]
+    assert [found["EventId"] for found in by_cli] == [event["EventId"]]
+
+
+def test_a_trail_brings_a_denied_call_to_its_log_group(operator_environment, own_key):
+    iam, logs = client(operator_environment, "iam"), client(operator_environment, "logs")
+    group = "/clients/trail"
+    logs.create_log_group(logGroupName=group)
+    statement = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName="trail-to-logs", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    group_arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+    arguments = ["--name", "clients", "--s3-bucket-name", "a-bucket", "--is-multi-region-trail"]
+    arguments += ["--cloud-watch-logs-log-group-arn", group_arn, "--cloud-watch-logs-role-arn", role]
+    trail = client(operator_environment, "cloudtrail")
+    refused(
+        "InvalidCloudWatchLogsLogGroupArnException",
+        trail.create_trail,
+        Name="clients",
+        S3BucketName="a-bucket",
+        CloudWatchLogsLogGroupArn=group_arn,
+        CloudWatchLogsRoleArn=role,
+    )
+    writes = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group_arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [writes]})
+    iam.put_role_policy(RoleName="trail-to-logs", PolicyName="write", PolicyDocument=policy)
+    made = aws(operator_environment, "cloudtrail", "create-trail", *arguments)
+    assert made["TrailARN"] == f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/clients"
+    aws(operator_environment, "cloudtrail", "start-logging", "--name", "clients")
+    iam.create_user(UserName="nobody-at-all")
+    key = iam.create_access_key(UserName="nobody-at-all")["AccessKey"]
+    nobody = {
+        **operator_environment,
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    refused("AccessDeniedException", client(nobody, "kms").encrypt, KeyId=own_key["KeyId"], Plaintext=b"x")
+    pattern = '{ ($.errorCode = "AccessDenied*") && ($.errorMessage = "*' + own_key["Arn"] + '*") }'
+    found = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+    assert [json.loads(event["message"])["eventName"] for event in found] == ["Encrypt"]
+    assert found[0]["logStreamName"] == f"{ACCOUNT}_CloudTrail_{REGION}"
+    status = aws(operator_environment, "cloudtrail", "get-trail-status", "--name", "clients")
+    assert status["IsLogging"] is True and "LatestCloudWatchLogsDeliveryTime" in status
+    trail.delete_trail(Name="clients")

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::error::AwsError;
 use crate::ids::Ids;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Observed};
 use crate::store::{Change, Store, StoreError, Ticket};
 use crate::world::World;
-use crate::{iam, pipeline, sns};
+use crate::{cloudtrail, iam, kms, pipeline, sns};
 
 /// An AWS of one's own, which enforces policies. Clones share the same world.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Aws {
             Some(folder) => Store::open(folder, world.tables())?,
             None => Store::in_memory(),
         };
-        let shared = Shared { world, store: Some(store), calls: VecDeque::new() };
+        let shared = Shared { world, store: Some(store), calls: VecDeque::new(), unwritten: Vec::new() };
         Ok(Self(Arc::new(Inner {
             clock: options.clock,
             ids: options.ids,
@@ -199,7 +199,7 @@ impl Aws {
     ) -> Result<(T, Ticket), EnsureError> {
         let mut shared = self.0.lock();
         let outcome = change(&mut shared.world, &self.0);
-        shared.record_inside();
+        shared.observe_inside();
         let ticket = shared.conclude(outcome.is_ok())?;
         Ok((outcome?, ticket))
     }
@@ -249,41 +249,69 @@ pub(crate) struct Shared {
     /// None once it is closed.
     store: Option<Store>,
     calls: VecDeque<CallRecord>,
+    /// What was observed since the last conclusion.
+    unwritten: Vec<Observed>,
 }
 
 impl Shared {
-    /// Keeps a record of a call, and drops the oldest of too many.
-    pub(crate) fn record(&mut self, record: CallRecord) {
+    /// Keeps the record of a call, and drops the oldest of too many.
+    pub(crate) fn observe(&mut self, observed: Observed) {
         if self.calls.len() == MAX_CALLS {
             self.calls.pop_front();
         }
-        self.calls.push_back(record);
+        self.calls.push_back(observed.record.clone());
+        self.unwritten.push(observed);
     }
 
     /// Keeps the records of calls that were made inside.
-    pub(crate) fn record_inside(&mut self) {
-        for record in std::mem::take(&mut self.world.calls_inside) {
-            self.record(record);
+    pub(crate) fn observe_inside(&mut self) {
+        for observed in std::mem::take(&mut self.world.calls_inside) {
+            self.observe(observed);
         }
     }
 
-    /// Hands the changes of a call that succeeded to the store; takes those of a failed one back.
+    /// Hands the changes of a call that succeeded to the store; takes those of a failed one back. What was observed of
+    /// it is written either way.
     ///
     /// # Errors
     /// When the store is closed or a record cannot be written; then the changes are taken back.
     pub(crate) fn conclude(&mut self, succeeded: bool) -> Result<Ticket, AwsError> {
-        let changes = match succeeded {
-            true => changes(&mut self.world),
-            false => Ok(Vec::new()),
-        };
-        let (Ok(changes), Some(store)) = (changes, &mut self.store) else {
-            self.world.tables().into_iter().for_each(|table| table.roll_back());
+        if !succeeded {
+            self.roll_back();
+        }
+        for observed in std::mem::take(&mut self.unwritten) {
+            tell(observed, &mut self.world);
+        }
+        let (Ok(changes), Some(store)) = (changes(&mut self.world), &mut self.store) else {
+            self.roll_back();
             return Err(AwsError::internal());
         };
-        for table in self.world.tables() {
-            if succeeded { table.accept() } else { table.roll_back() }
-        }
+        self.world.tables().into_iter().for_each(|table| table.accept());
         Ok(store.submit(changes))
+    }
+
+    /// Hands what time has brought about to the store, so that it stays whatever becomes of the call behind it.
+    ///
+    /// # Errors
+    /// As [`Shared::conclude`].
+    pub(crate) fn conclude_settling(&mut self) -> Result<(), AwsError> {
+        self.observe_inside();
+        if self.unwritten.is_empty() && self.world.tables().iter().all(|table| !table.is_changed()) {
+            return Ok(());
+        }
+        self.conclude(true).map(drop)
+    }
+
+    fn roll_back(&mut self) {
+        self.world.tables().into_iter().for_each(|table| table.roll_back());
+    }
+}
+
+/// Tells the metrics and CloudTrail of a call.
+fn tell(observed: Observed, world: &mut World) {
+    kms::measure(&observed.record, world);
+    if let Some(event) = observed.event {
+        cloudtrail::keep(event, world);
     }
 }
 

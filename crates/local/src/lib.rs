@@ -1,4 +1,4 @@
-//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs and SNS, in process or over HTTP, that verifies every
+//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs, SNS and CloudTrail, in process or over HTTP, that verifies every
 //! signature and enforces every policy.
 //!
 //! A request takes one path, written once in `pipeline`: route, authenticate (`sigv4`), decode (`wire`), authorize
@@ -20,6 +20,7 @@ mod authorization_tests;
 mod aws;
 mod check;
 mod clock;
+mod cloudtrail;
 mod cloudwatch;
 mod context;
 mod control;

@@ -39,7 +39,7 @@ use crate::operation::operations;
 
 pub(crate) use error::malformed_policy;
 pub(crate) use principal::{find_credentials, role_as_caller, user_as_caller};
-pub(crate) use seed::{ensure_operator, ensure_role, ensure_user};
+pub(crate) use seed::{ensure_operator, ensure_role, ensure_user, furnish_role};
 pub(crate) use state::{Role, State};
 
 operations![

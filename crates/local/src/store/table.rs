@@ -121,6 +121,9 @@ pub(crate) trait AnyTable {
     /// When a record cannot be written as JSON; then nothing counts as committed.
     fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error>;
 
+    /// Whether anything changed since the last time.
+    fn is_changed(&self) -> bool;
+
     /// Keeps all changes.
     fn accept(&mut self);
 
@@ -146,6 +149,10 @@ impl<V: Record> AnyTable for Table<V> {
             }
         }
         Ok(())
+    }
+
+    fn is_changed(&self) -> bool {
+        !self.before.is_empty()
     }
 
     fn accept(&mut self) {
