@@ -2,7 +2,8 @@
 //!
 //! The way of the data: a text becomes a [`Document`] ([`Document::parse`]); a [`Request`] says who wants to do what,
 //! and what is known about it; [`Policies`] gathers everything that has a say; [`decide`] answers, with the
-//! [`Reason`]. [`prove`] answers about all requests at once. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
+//! [`Reason`]. [`prove`] answers about all requests at once, and [`lint`] says what a
+//! reviewer would about a text. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
 //! what when one takes the place of another.
 //!
 //! Where to go next: `decide.rs` holds the rule that combines the sources, and reads like AWS's page; `statement.rs`
@@ -22,6 +23,7 @@ mod error;
 mod glob;
 mod grant;
 mod json;
+pub mod lint;
 mod operator;
 mod parse;
 mod principal;
