@@ -1,5 +1,6 @@
 //! How things are shown to people and to programs.
 
+pub(crate) mod answers;
 pub(crate) mod diagnostics;
 pub(crate) mod plan;
 pub(crate) mod summary;

@@ -33,7 +33,7 @@ use roles::{
 use service_linked::{CreateServiceLinkedRole, DeleteServiceLinkedRole, GetServiceLinkedRoleDeletionStatus};
 use state::User;
 use tags::{AddTags, ListTags, OfPolicy, RemoveTags};
-use users::{CreateUser, DeleteUser, GetUser, ListUsers};
+use users::{CreateUser, DeleteUser, GetUser, ListGroupsForUser, ListUsers};
 
 use crate::operation::operations;
 
@@ -47,6 +47,7 @@ operations![
     GetUser,
     DeleteUser,
     ListUsers,
+    ListGroupsForUser,
     CreateAccessKey,
     UpdateAccessKey,
     DeleteAccessKey,

@@ -22,6 +22,7 @@ mod region;
 mod text;
 mod values;
 
+pub(crate) use access::allowing_everything;
 pub use access::{Identities, KeyAccess, KnownPrincipal};
 pub use answer::{Answer, Assumption, Escalation, Unknown, Verdict, Witness};
 pub use change::{Gain, Gains, Standing, gives_nothing_new, standings};
