@@ -88,9 +88,9 @@ fn request(subject: &Subject, caller: Principal, arguments: &CanArguments) -> Re
     if TAKES_BYPASS.contains(&arguments.action) {
         request.context.set("kms:BypassPolicyLockoutSafetyCheck", "false");
     }
-    let said = |wanted: &str| arguments.context.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(wanted));
-    for (key, _) in &arguments.context {
-        request.context.set_many(key, said(key).map(|(_, value)| value));
+    for (wanted, _) in &arguments.context {
+        let said = arguments.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
+        request.context.set_many(wanted, said.map(|(_, value)| value));
     }
     let pairs = arguments.context.iter().filter_map(|(key, _)| encryption_context_name(key));
     let names: Vec<&str> = pairs.collect();

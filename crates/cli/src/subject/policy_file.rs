@@ -62,12 +62,16 @@ fn account(policy: &PolicyText, key: Option<&Arn>, arguments: &SubjectArguments)
 
 /// The account whose root the policy names, if it is one only; else the only account that it names at all.
 fn account_of_root(policy: &PolicyText) -> Result<AccountId, Diagnostic> {
-    let names = policy.document.principals().filter_map(|it| match it {
-        PrincipalPattern::Aws(name) => Some(name.as_str()),
-        _ => None,
-    });
-    let roots: BTreeSet<AccountId> = names.clone().filter_map(root_account).collect();
-    let of_arns = names.filter_map(|name| AccountId::parse(Arn::parse(name).ok()?.account()).ok());
+    let names: Vec<&str> = policy
+        .document
+        .principals()
+        .filter_map(|it| match it {
+            PrincipalPattern::Aws(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let roots: BTreeSet<AccountId> = names.iter().copied().filter_map(root_account).collect();
+    let of_arns = names.iter().filter_map(|name| AccountId::parse(Arn::parse(name).ok()?.account()).ok());
     let callers = policy.document.statements.iter().flat_map(|it| &it.conditions);
     let callers = callers.filter(|it| it.key.eq_ignore_ascii_case("kms:CallerAccount")).flat_map(|it| &it.values);
     let all: BTreeSet<AccountId> = of_arns.chain(callers.filter_map(|it| AccountId::parse(it).ok())).collect();

@@ -55,6 +55,11 @@ pub fn lint(text: &str, key: &Arn) -> Vec<Finding> {
     findings
 }
 
+/// The rule that an error of a policy's text breaks, and what to do about it.
+pub fn rule_of(error: &PolicyError) -> (&'static Rule, String) {
+    words::of_error(error)
+}
+
 fn of_document(text: &str, document: &Document, key: &Arn) -> Vec<Finding> {
     // What was just parsed is JSON.
     let outline = outline::Outline::read(text).unwrap_or_default();
@@ -71,7 +76,7 @@ fn of_document(text: &str, document: &Document, key: &Arn) -> Vec<Finding> {
 }
 
 fn of_error(text: &str, error: &PolicyError) -> Finding {
-    let (rule, help) = words::of_error(error);
+    let (rule, help) = rule_of(error);
     Finding {
         rule,
         summary: error.to_string(),

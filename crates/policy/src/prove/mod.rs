@@ -23,11 +23,11 @@ mod text;
 mod values;
 
 pub(crate) use access::allowing_everything;
-pub use access::{Identities, KeyAccess, KnownPrincipal};
+pub use access::{Identities, KeyAccess, KnownPrincipal, resources_by_key_id};
 pub use answer::{Answer, Assumption, Escalation, Unknown, Verdict, Witness};
 pub use change::{Gain, Gains, Standing, gives_nothing_new, standings};
 pub use claim::{Scope, Who, no_public_access, nobody_can, principals_by_arn, root_is_gone};
 pub use control::{Control, somebody_keeps_control};
 pub use deputy::{Deputy, confused_deputies};
-pub use named::{Bounds, Claim, NoClaim};
+pub use named::{Bounds, Claim, NoClaim, Promises};
 pub use proof::{Counter, Flaw, Proof, ProofFinding, Unsure, prove};

@@ -72,6 +72,32 @@ pub struct Bounds {
     pub is_direct: bool,
 }
 
+/// What was promised of a key, from which its claims follow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// Root access was removed.
+    pub root_is_gone: bool,
+    /// The role that manages the key and does not use it, by its ARN.
+    pub admin_role: Option<String>,
+    /// The statements, by their `Sid`, whose service AWS lets nobody tie to an account.
+    pub untied: Vec<String>,
+}
+
+impl Promises {
+    /// The claims that make up the promises; of a key of which nothing was promised, those that hold of any good key.
+    pub fn claims(&self) -> Vec<Claim> {
+        let mut claims = vec![Claim::SomebodyKeepsControl { durable: Vec::new() }, Claim::NoPublicAccess];
+        if self.root_is_gone {
+            claims.push(Claim::RootIsGone);
+            // While root is there, the role's IAM policies may say otherwise.
+            let cannot = |role: &String| Claim::Cannot { names: vec![role.clone()], bounds: Bounds::direct(&USES) };
+            claims.extend(self.admin_role.as_ref().map(cannot));
+        }
+        claims.push(Claim::NoLooseDeputies { but: self.untied.clone() });
+        claims
+    }
+}
+
 /// Why words are no claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -296,6 +322,7 @@ const CANNOT: &str = "cannot";
 const GIVES_NOTHING_NEW: &str = "gives-nothing-new";
 const NO_REDUNDANT_STATEMENTS: &str = "no-redundant-statements";
 const NO_LOOSE_DEPUTIES: &str = "no-loose-deputies";
+const USES: [&str; 4] = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
 const DIRECT: &str = ":direct";
 const SERVICE_ENDINGS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 
