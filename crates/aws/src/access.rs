@@ -61,8 +61,8 @@ impl AwsProvider {
     /// When one of the reads is refused: then it is not known what the principal may do.
     pub async fn principal_policies(&self, principal: &Arn) -> Result<Option<PrincipalPolicies>, ProviderError> {
         match (principal.resource_of_kind("user"), principal.resource_of_kind("role")) {
-            (Some(_), _) => unless_gone(User { cloud: &self.cloud, arn: principal }.policies().await),
-            (None, Some(_)) => unless_gone(Role { cloud: &self.cloud, arn: principal }.policies().await),
+            (Some(_), _) => unless_gone(Box::pin(User { cloud: &self.cloud, arn: principal }.policies()).await),
+            (None, Some(_)) => unless_gone(Box::pin(Role { cloud: &self.cloud, arn: principal }.policies()).await),
             (None, None) => Ok(None),
         }
     }

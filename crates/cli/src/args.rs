@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Destroy(DestroyArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
+    /// Say who can do something with a key, and by which way; without an action, a table
+    WhoCan(WhoCanArguments),
     /// Prove claims about keys over all requests, or refute them by one, and review their policies
     Prove(ProveArguments),
     /// Print the outputs that the state holds
@@ -340,6 +342,15 @@ fn claims_help() -> String {
          policies.\n{}",
         forms.collect::<String>()
     )
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArguments {
+    /// What: `kms:Decrypt`, or `Decrypt`; without it, a table of who can do what
+    #[arg(value_parser = action)]
+    pub(crate) action: Option<&'static str>,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
 }
 
 #[derive(Debug, Args)]

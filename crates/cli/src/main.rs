@@ -5,9 +5,6 @@
 //!
 //! **Invariant:** this crate alone reads the environment and prints; it decides nothing about keys.
 
-// The futures of the AWS SDK are nested deeply.
-#![recursion_limit = "256"]
-
 mod args;
 mod caller;
 mod commands;

@@ -88,12 +88,12 @@ fn request(subject: &Subject, caller: Principal, arguments: &CanArguments) -> Re
     if TAKES_BYPASS.contains(&arguments.action) {
         request.context.set("kms:BypassPolicyLockoutSafetyCheck", "false");
     }
-    for (wanted, _) in &arguments.context {
-        let said = arguments.context.iter().filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
-        request.context.set_many(wanted, said.map(|(_, value)| value));
+    for (key, _) in &arguments.context {
+        let said = arguments.context.iter().filter(|(other, _)| other.eq_ignore_ascii_case(key));
+        request.context.set_many(key, said.map(|(_, value)| value));
     }
-    let pairs = arguments.context.iter().filter_map(|(key, _)| encryption_context_name(key));
-    let names: Vec<&str> = pairs.collect();
+    let mut names: Vec<&str> = arguments.context.iter().filter_map(|(key, _)| encryption_context_name(key)).collect();
+    names.dedup();
     if !names.is_empty() && request.context.get(CONTEXT_KEYS).is_none() {
         request.context.set_many(CONTEXT_KEYS, names);
     }

@@ -12,6 +12,7 @@ mod schema;
 mod show;
 mod state;
 mod validate;
+mod who_can;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Apply(arguments) => run_async(apply::run(&arguments)),
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
         Command::Can(arguments) => run_async(can::run(&arguments)),
+        Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Prove(arguments) => run_async(prove::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
@@ -75,6 +77,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
+        Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,

@@ -236,11 +236,7 @@ fn assumptions(answer: &Answer) -> Vec<String> {
             None => all.push(format!("the IAM policies of `{arn}` are not known, and taken to allow nothing")),
         }
     }
-    all.push(
-        "policies that are not known here (service control, resource control, session, endpoint) take nothing away"
-            .to_owned(),
-    );
-    all.extend(subject.notes.iter().cloned());
+    all.extend(subject.assumptions());
     all
 }
 

@@ -8,11 +8,14 @@
 
 mod folder;
 mod grant;
+mod guess;
 mod identity;
 mod live;
+mod plan_file;
 mod policy;
 mod policy_file;
 mod reading;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -178,6 +181,14 @@ impl Subject {
         self.policy.place_of(statement)
     }
 
+    /// What answers about it take for granted.
+    pub(crate) fn assumptions(&self) -> Vec<String> {
+        let grants = self.may_have_other_grants.then(|| "grants that are not known here may allow more".to_owned());
+        let narrowing =
+            "policies that are not known here (service control, resource control, session, endpoint) take nothing away";
+        self.notes.iter().cloned().chain(grants).chain([narrowing.to_owned()]).collect()
+    }
+
     /// The ARNs of roles that are named anywhere: a session's ARN does not tell its role's path.
     pub(crate) fn known_roles(&self) -> Vec<Arn> {
         let named = keywright_policy::prove::principals_by_arn(&self.access());
@@ -221,12 +232,16 @@ pub(crate) async fn load(arguments: &SubjectArguments, whose: &Whose) -> Result<
 
 async fn read(arguments: &SubjectArguments, whose: &Whose) -> Result<Vec<Subject>, Diagnostics> {
     if arguments.live {
-        return live::read(arguments, whose).await;
+        return Box::pin(live::read(arguments, whose)).await;
     }
     if let Some(file) = &arguments.policy {
         return Ok(vec![policy_file::read(file, arguments)?]);
     }
-    folder::read(arguments)
+    match (&arguments.plan, &arguments.template) {
+        (Some(file), _) => plan_file::read(file, arguments),
+        (None, Some(file)) => template::read(file, arguments),
+        (None, None) => folder::read(arguments),
+    }
 }
 
 /// Whether `--key` says which key a bare policy belongs to, and so chooses nothing.

@@ -75,8 +75,15 @@ fn document(file: &Arc<SourceFile>, kind: PolicyKind) -> Result<Document, Diagno
 fn policy_error(file: &Arc<SourceFile>, kind: PolicyKind, error: &PolicyError) -> Diagnostic {
     let span = error.span.clone().map(|range| Span::new(file, range));
     let summary = format!("`{}` is not {}: {error}", file.name, kind.describe());
-    let (rule, help) = lint::rule_of(error);
-    Diagnostic::error(rule.code, summary).because(rule.why).help(help).at_opt(span, "here")
+    if kind == PolicyKind::Key {
+        let (rule, help) = lint::rule_of(error);
+        return Diagnostic::error(rule.code, summary).because(rule.why).help(help).at_opt(span, "here");
+    }
+    let diagnostic = Diagnostic::error("invalid-policy", summary).at_opt(span, "here");
+    match error.help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
 }
 
 /// The ARN of a key; where its ID is not known, with one that cannot be taken for a real key's.

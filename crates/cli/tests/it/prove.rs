@@ -207,6 +207,37 @@ fn sarif_of_a_module_points_into_its_configuration_and_keeps_what_was_accepted()
     }
 }
 
+#[test]
+fn a_template_is_judged_and_its_statements_are_pointed_at() {
+    let folder = Folder::new("");
+    folder.write("key.yaml", TEMPLATE);
+    let file = folder.path().join("key.yaml").display().to_string();
+    let template = ["prove", "--template", &file, "--account", "111122223333", "--region", "eu-west-1"];
+    run(&template).fails_with(&["refuted: no-public-access", "error[public-statement]", "statement `Everybody`"]);
+    let claim = run(&[&template[..], &["--claim", "nobody-but=111122223333:kms:PutKeyPolicy"]].concat());
+    claim.succeeds();
+}
+
+const TEMPLATE: &str = "
+Resources:
+  Key:
+    Type: AWS::KMS::Key
+    Properties:
+      KeyPolicy:
+        Version: '2012-10-17'
+        Statement:
+          - Sid: Root
+            Effect: Allow
+            Principal: { AWS: 'arn:aws:iam::111122223333:root' }
+            Action: 'kms:*'
+            Resource: '*'
+          - Sid: Everybody
+            Effect: Allow
+            Principal: '*'
+            Action: 'kms:Decrypt'
+            Resource: '*'
+";
+
 fn region(result: &Value) -> &Value {
     &result["locations"][0]["physicalLocation"]["region"]
 }
