@@ -1,7 +1,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use keywright_model::{Arn, Diagnostic, Diagnostics, Severity, Span};
+use keywright_model::{Diagnostic, Diagnostics, Severity, Span};
 use keywright_module::{Desired, UNTIED_STATEMENTS};
 use keywright_policy::lint::{self, Finding, RULES};
 use keywright_policy::prove::{Claim, NoClaim, Promises, prove, resources_by_key_id};
@@ -40,7 +40,6 @@ async fn reports(arguments: &ProveArguments) -> Result<Vec<Report>, Diagnostics>
     let promised =
         if claims.is_empty() && is_about_modules { session::desired(&asked.configuration.0)? } else { Vec::new() };
     let subjects = subject::load(&asked, &Whose::Named(Vec::new())).await?;
-    let subjects: Vec<Subject> = subjects.into_iter().map(of_named_key).collect();
     check_known(&subjects, &claims)?;
     let report = |subject: Subject| {
         let claims = if claims.is_empty() { promises(&subject, &promised).claims() } else { claims.clone() };
@@ -49,27 +48,6 @@ async fn reports(arguments: &ProveArguments) -> Result<Vec<Report>, Diagnostics>
         Report { proofs, lints, subject }
     };
     Ok(subjects.into_iter().map(report).collect())
-}
-
-/// The subject with the key that its policy names, where a bare policy tells of one only.
-fn of_named_key(mut subject: Subject) -> Subject {
-    let named = match resources_by_key_id(&subject.policy.document).as_slice() {
-        [one] if !one.contains(['*', '?', '$']) => Arn::parse(one).ok(),
-        _ => None,
-    };
-    let is_bare = matches!(subject.origin, Origin::PolicyFile(_)) && !subject.is_key_id_known();
-    if let Some(key) = named.filter(|it| is_bare && is_key_of(it, &subject)) {
-        subject.notes.retain(|it| !it.contains(subject.key.as_str()));
-        subject.notes.push(format!(
-            "the key is taken to be `{key}`, which the policy names; give `--key ARN` if it is another's"
-        ));
-        subject.key = key;
-    }
-    subject
-}
-
-fn is_key_of(arn: &Arn, subject: &Subject) -> bool {
-    arn.service() == "kms" && arn.resource_of_kind("key").is_some() && arn.account() == subject.account.as_str()
 }
 
 /// A policy that names keys by their IDs means nothing certain while its own key's ID is not known.

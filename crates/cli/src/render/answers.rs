@@ -233,7 +233,9 @@ fn assumptions(answer: &Answer) -> Vec<String> {
                 all.push(format!("the IAM policies of `{arn}` are not known, for they could not be read: {reason}"))
             }
             None if subject.knows_policies_of(&request.principal) => {}
-            None => all.push(format!("the IAM policies of `{arn}` are not known, and taken to allow nothing")),
+            None => all.push(format!(
+                "the IAM policies of `{arn}` are not known, and taken to allow nothing and to deny nothing"
+            )),
         }
     }
     all.extend(subject.assumptions());

@@ -105,10 +105,10 @@ pub(crate) fn table_text(subject: &Subject, lines: &[Line]) -> String {
     for line in lines {
         let rows = wrapped(&who(subject, &line.who));
         for (at, name) in rows.iter().enumerate() {
-            let _ = write!(text, "\n{name:NAME_WIDTH$}");
-            if at == 0 {
-                text.push_str(cells(line).trim_end());
-            }
+            let _ = match at {
+                0 => write!(text, "\n{name:NAME_WIDTH$}{}", cells(line).trim_end()),
+                _ => write!(text, "\n{name}"),
+            };
         }
     }
     if lines.is_empty() {

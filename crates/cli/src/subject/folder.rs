@@ -184,7 +184,7 @@ fn part(key: &Address) -> Part {
 
 fn notes(subject: &Subject) -> Vec<String> {
     let not_yet =
-        (!subject.is_key_id_known()).then(|| "the key does not exist yet: its ID stands for the real one".to_owned());
+        (!subject.is_key_id_known()).then(|| "the key does not exist yet: the ID in its ARN is made up".to_owned());
     let desired = "this is what the configuration asks for; `--live` asks AWS what is there".to_owned();
     not_yet.into_iter().chain([desired]).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keywright_model::{AccountId, Arn, Diagnostic, Partition, Region};
+use keywright_model::{AccountId, Arn, Diagnostic, KeyId, Partition, Region};
 use keywright_policy::{Document, Match, PrincipalPattern};
 
 use super::PolicyText;
@@ -54,6 +54,18 @@ pub(super) fn region(document: &Document) -> Result<Region, Diagnostic> {
     });
     Region::parse(partition.unwrap_or(Partition::Aws).global_region())
         .map_err(|error| Diagnostic::error("invalid-key", "no Region is known").because(error.to_string()))
+}
+
+/// The only key that the policy's statements name by its ARN.
+pub(super) fn key(document: &Document) -> Option<Arn> {
+    let resources = document.statements.iter().filter_map(|it| it.resource.as_ref()).flat_map(Match::inner);
+    let keys = resources.filter_map(|it| Arn::parse(it).ok().filter(|arn| arn.service() == "kms"));
+    let is_one_key = |arn: &Arn| {
+        arn.resource_of_kind("key").is_some_and(|id| KeyId::parse(id).is_ok())
+            && AccountId::parse(arn.account()).is_ok()
+    };
+    let named: BTreeSet<Arn> = keys.filter(is_one_key).collect();
+    one(&named).cloned()
 }
 
 fn one<T>(all: &BTreeSet<T>) -> Option<&T> {

@@ -22,7 +22,7 @@ use std::fmt;
 
 use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Span};
 use keywright_policy::prove::{Identities, KeyAccess};
-use keywright_policy::{Policies, Principal, ResourcePolicy};
+use keywright_policy::{Match, Policies, Principal, ResourcePolicy};
 
 pub(crate) use grant::GrantOnKey;
 pub(crate) use identity::{Identity, NamedDocument};
@@ -184,9 +184,19 @@ impl Subject {
     /// What answers about it take for granted.
     pub(crate) fn assumptions(&self) -> Vec<String> {
         let grants = self.may_have_other_grants.then(|| "grants that are not known here may allow more".to_owned());
+        let names_keys = self
+            .policy
+            .document
+            .statements
+            .iter()
+            .any(|it| !matches!(&it.resource, Some(Match::Is(all)) if all.iter().any(|it| it == "*")));
+        let resources = (names_keys && !self.is_key_id_known()).then(|| {
+            "statements whose `Resource` is not `*` are about other keys than this one, whose ID is not known"
+                .to_owned()
+        });
         let narrowing =
             "policies that are not known here (service control, resource control, session, endpoint) take nothing away";
-        self.notes.iter().cloned().chain(grants).chain([narrowing.to_owned()]).collect()
+        self.notes.iter().cloned().chain(resources).chain(grants).chain([narrowing.to_owned()]).collect()
     }
 
     /// The ARNs of roles that are named anywhere: a session's ARN does not tell its role's path.

@@ -16,15 +16,18 @@ pub(super) fn read(path: &Path, arguments: &SubjectArguments) -> Result<Subject,
     let file = read_text(path)?;
     let policy = key_policy(&file)?;
     let given = arguments.key.as_deref().map(given_key).transpose()?;
-    let account = account(&policy, given.as_ref(), arguments)?;
-    let mut notes = Vec::new();
-    let key = match given {
+    let is_given = given.is_some();
+    let named = || guess::key(&policy.document).filter(|_| arguments.account.is_none() && arguments.region.is_none());
+    let known = given.or_else(named);
+    let account = account(&policy, known.as_ref(), arguments)?;
+    let key = match known {
         Some(key) => key,
-        None => {
-            let key = key_arn(&region(&policy.document, arguments)?, &account, None)?;
-            notes.push(format!("the key is taken to be `{key}`, for no `--key ARN` is given"));
-            key
-        }
+        None => key_arn(&region(&policy.document, arguments)?, &account, None)?,
+    };
+    let notes = if is_given {
+        Vec::new()
+    } else {
+        vec![format!("the key is taken to be `{key}`, for no `--key ARN` is given")]
     };
     let origin = Origin::PolicyFile(file.name.clone());
     Ok(Subject { notes, ..Subject::new(file.name.clone(), origin, key, account, policy) })

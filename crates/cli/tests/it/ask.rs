@@ -123,6 +123,21 @@ fn the_exit_code_tells_the_answer_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_policy_in_a_file_belongs_to_the_key_that_it_names_and_else_to_none_that_is_known() {
+    let folder = Folder::new("");
+    let mut statement = allow(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:role/app")}), "kms:Decrypt");
+    statement["Resource"] = json!(KEY);
+    let one = file(&folder, "one.json", &policy(json!([statement])));
+    let answer = asked(&["can", "role/app", "Decrypt", "--policy", &one])["answers"][0].clone();
+    assert_eq!((&answer["decision"], &answer["key_arn"]), (&json!("allow"), &json!(KEY)));
+    let other = KEY.replace("eu-west-1", "eu-west-2");
+    assert_eq!(decisions(&["role/app", "Decrypt", &other, "--policy", &one]), ["implicitDeny"]);
+    let unknown = asked(&["can", "role/app", "Decrypt", "--policy", &one, "--account", ACCOUNT])["answers"][0].clone();
+    assert_eq!(unknown["decision"], "implicitDeny");
+    assert!(unknown["assumptions"].to_string().contains("`Resource`"), "{unknown:#}");
+}
+
+#[test]
 fn wrong_questions_are_errors_that_say_what_to_do() {
     let (published, complete) = (published(), complete());
     let said = |arguments: &[&str]| {

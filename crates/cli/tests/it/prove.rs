@@ -56,7 +56,7 @@ fn root_is_not_gone_from_the_published_module_and_a_user_of_the_account_shows_it
 fn a_bare_policy_is_that_of_the_one_key_that_it_names() {
     let named = policy("published-module.json");
     let run = run(&["prove", "--policy", &named, "--claim", "no-loose-deputies"]);
-    let told = format!("the key is taken to be `{PRIMARY}`, which the policy names");
+    let told = format!("the key is taken to be `{PRIMARY}`");
     run.fails_with(&["refuted: no-loose-deputies", "AllowAWSServicesUsage", &told]);
 }
 
