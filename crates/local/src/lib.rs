@@ -1,4 +1,4 @@
-//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs and SNS, in process or over HTTP, that verifies every
+//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs, SNS and S3, in process or over HTTP, that verifies every
 //! signature and enforces every policy.
 //!
 //! A request takes one path, written once in `pipeline`: route, authenticate (`sigv4`), decode (`wire`), authorize
@@ -29,6 +29,7 @@ mod page;
 mod pipeline;
 mod policy;
 mod record;
+mod s3;
 mod secret;
 mod serve;
 mod service;

@@ -13,7 +13,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::aws::Aws;
-use crate::pipeline::MAX_BODY;
+use crate::pipeline::longest_body;
 
 /// Answers HTTP/1 and HTTP/2 on a port until the shutdown comes; calls in flight are answered before it returns.
 ///
@@ -55,8 +55,9 @@ fn attend(aws: &Aws, server: &auto::Builder<TokioExecutor>, graceful: &GracefulS
 }
 
 async fn answer(aws: Aws, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let longest = longest_body(&request);
     let (head, body) = request.into_parts();
-    let response = match Limited::new(body, MAX_BODY).collect().await {
+    let response = match Limited::new(body, longest).collect().await {
         Ok(body) => aws.handle(Request::from_parts(head, body.to_bytes())).await,
         Err(error) => {
             tracing::debug!(%error, "a body was too large or broke off");
@@ -87,6 +88,7 @@ mod tests {
 
     use super::*;
     use crate::Options;
+    use crate::pipeline::MAX_BODY;
 
     #[tokio::test]
     async fn answers_on_a_port_and_ends_when_told() {

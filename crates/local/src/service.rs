@@ -13,6 +13,8 @@ pub enum Service {
     Logs,
     /// Amazon Simple Notification Service.
     Sns,
+    /// Amazon Simple Storage Service.
+    S3,
 }
 
 /// Which family of error codes a service answers with when the request itself is wrong.
@@ -22,10 +24,13 @@ pub(crate) enum Dialect {
     Json,
     /// `InvalidClientTokenId`, `MalformedQueryString`, …
     Query,
+    /// `InvalidAccessKeyId`, `MalformedXML`, …
+    Rest,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] = [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns, Self::S3];
 
     /// The name in the credential scope of a signature.
     pub fn signing_name(self) -> &'static str {
@@ -47,7 +52,7 @@ impl Service {
         self.facts().api_version
     }
 
-    /// The namespace of Query's answers.
+    /// The namespace of answers in XML.
     pub(crate) fn xml_namespace(self) -> &'static str {
         self.facts().xml_namespace
     }
@@ -61,6 +66,7 @@ impl Service {
         match self {
             Self::Kms | Self::Logs => Dialect::Json,
             Self::Iam | Self::Sts | Self::Sns | Self::CloudWatch => Dialect::Query,
+            Self::S3 => Dialect::Rest,
         }
     }
 
@@ -72,6 +78,7 @@ impl Service {
             Self::CloudWatch => &CLOUDWATCH,
             Self::Logs => &LOGS,
             Self::Sns => &SNS,
+            Self::S3 => &S3,
         }
     }
 }
@@ -111,4 +118,10 @@ const SNS: Facts = Facts {
     target_prefix: None,
     api_version: "2010-03-31",
     xml_namespace: "http://sns.amazonaws.com/doc/2010-03-31/",
+};
+const S3: Facts = Facts {
+    signing_name: "s3",
+    target_prefix: None,
+    api_version: "2006-03-01",
+    xml_namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
 };
