@@ -48,6 +48,12 @@ impl Check {
         Self { resource_policy, ..self }
     }
 
+    /// The resource belongs to this account, which its ARN does not tell.
+    pub(crate) fn owned_by(self, owner: AccountId) -> Self {
+        let check = self.with("aws:ResourceAccount", owner.as_str());
+        Self { resource_account: owner, ..check }
+    }
+
     /// These grants have a say.
     pub(crate) fn grants(self, grants: Vec<HeldGrant>) -> Self {
         Self { grants, ..self }

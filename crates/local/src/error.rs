@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use keywright_policy::Decision;
@@ -17,16 +18,32 @@ pub(crate) struct AwsError {
     pub(crate) query_code: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) message: String,
+    /// What REST tells beside the message, each in an element of its own.
+    pub(crate) details: Vec<(&'static str, String)>,
+    /// What REST tells in headers.
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
 }
 
 impl AwsError {
     pub(crate) fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code, query_code: None, status, message: message.into() }
+        Self { code, query_code: None, status, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     /// Names the code that the Query protocol uses for this error.
     pub(crate) fn with_query_code(self, query_code: &'static str) -> Self {
         Self { query_code: Some(query_code), ..self }
+    }
+
+    /// Tells something in an element of its own.
+    pub(crate) fn detail(mut self, element: &'static str, value: impl Into<String>) -> Self {
+        self.details.push((element, value.into()));
+        self
+    }
+
+    /// Tells something in a header, by its name in lower case.
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 
     /// The code as the Query protocol has it.
@@ -58,6 +75,10 @@ impl AwsError {
                 let message = format!("Could not find operation {operation} for version {version}");
                 Self::new("InvalidAction", 400, message)
             }
+            Dialect::Rest => {
+                let message = format!("The operation {operation} is not supported by this local AWS.");
+                Self::new("NotImplemented", 501, message)
+            }
         }
     }
 
@@ -66,6 +87,7 @@ impl AwsError {
         match service.dialect() {
             Dialect::Json => Self::new("SerializationException", 400, what),
             Dialect::Query => Self::new("MalformedQueryString", 400, what),
+            Dialect::Rest => Self::new("MalformedXML", 400, what),
         }
     }
 
@@ -87,7 +109,7 @@ impl AwsError {
             Service::Kms | Service::Logs | Service::CloudTrail => Self::new("AccessDeniedException", 400, message),
             Service::CloudWatch => Self::new("AccessDeniedException", 403, message).with_query_code("AccessDenied"),
             Service::Sns => Self::new("AuthorizationError", 403, message),
-            Service::Iam | Service::Sts => Self::new("AccessDenied", 403, message),
+            Service::Iam | Service::Sts | Service::S3 => Self::new("AccessDenied", 403, message),
         }
     }
 }

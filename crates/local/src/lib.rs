@@ -1,5 +1,5 @@
-//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs, SNS and CloudTrail, in process or over HTTP, that verifies every
-//! signature and enforces every policy.
+//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs, SNS, CloudTrail and S3, in process or over HTTP, that verifies
+//! every signature and enforces every policy.
 //!
 //! A request takes one path, written once in `pipeline`: route, authenticate (`sigv4`), decode (`wire`), authorize
 //! (the operation's checks, put to the evaluator of `keywright-policy`), call, record, commit (`store`), encode.
@@ -35,6 +35,7 @@ mod page;
 mod pipeline;
 mod policy;
 mod record;
+mod s3;
 mod secret;
 mod serve;
 mod service;

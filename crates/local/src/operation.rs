@@ -1,5 +1,3 @@
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::check::Check;
@@ -7,7 +5,7 @@ use crate::context::CallContext;
 use crate::error::AwsError;
 use crate::pipeline::{Authorized, run};
 use crate::service::Service;
-use crate::wire::Protocol;
+use crate::wire::{IntoReply, Parameters, Protocol, ReadInput, Reply};
 use crate::world::World;
 
 /// One operation of one service.
@@ -22,9 +20,9 @@ pub(crate) trait Operation: Sized + 'static {
     /// Whether AWS counts it among the reads.
     const READ_ONLY: bool;
     /// Its input, with AWS's member names.
-    type Input: DeserializeOwned;
+    type Input: ReadInput;
     /// Its output, with AWS's member names; `()` where it has none. A null member counts as absent.
-    type Output: Serialize;
+    type Output: IntoReply;
 
     /// What must be allowed. Nothing, where any signed caller may.
     ///
@@ -53,15 +51,22 @@ pub(crate) struct Entry {
 }
 
 /// Decodes, authorizes, calls.
-pub(crate) type Run = fn(Value, Protocol, &CallContext, &mut World) -> Ran;
+pub(crate) type Run = fn(Parameters, Protocol, &CallContext, &mut World) -> Ran;
 
 /// What came of an operation, and what it was about. It has no `Debug`: an output can hold secrets.
 pub(crate) struct Ran {
-    pub(crate) outcome: Result<Value, AwsError>,
+    pub(crate) outcome: Result<Reply, AwsError>,
     /// The resources of its checks.
     pub(crate) resources: Vec<String>,
     /// Whether every check was passed; an operation that did not come so far has not been authorized.
     pub(crate) authorized: bool,
+}
+
+impl Ran {
+    /// The members of its output, if it went well and has any.
+    pub(crate) fn output(&self) -> Option<&Value> {
+        self.outcome.as_ref().ok().and_then(Reply::members)
+    }
 }
 
 impl Entry {

@@ -17,7 +17,7 @@ use crate::service::Service;
 use crate::sigv4::{self, Scope};
 use crate::sns;
 use crate::store::Ticket;
-use crate::wire::{Answer, Envelope, InputError, Protocol, decode_input};
+use crate::wire::{Answer, Envelope, InputError, IntoReply, Parameters, Protocol, ReadInput, Reply};
 use crate::world::World;
 
 /// The proof that every check of an operation was passed. Only this module makes one.
@@ -60,13 +60,18 @@ pub(crate) fn refuse_body(inner: &Inner, request: &Request<Bytes>) -> Response<B
         operation: &envelope.operation,
         request_id: &request_id,
         now: inner.clock.now(),
-        outcome: Err(too_large()),
+        outcome: Err(too_large(service)),
     }
     .into_response()
 }
 
 /// Decodes, authorizes and calls one operation. What it changed before an error is the caller's to take back.
-pub(crate) fn run<O: Operation>(parameters: Value, protocol: Protocol, call: &CallContext, world: &mut World) -> Ran {
+pub(crate) fn run<O: Operation>(
+    parameters: Parameters,
+    protocol: Protocol,
+    call: &CallContext,
+    world: &mut World,
+) -> Ran {
     let mut ran = Ran { outcome: Err(AwsError::internal()), resources: Vec::new(), authorized: false };
     ran.outcome = run_into::<O>(parameters, protocol, call, world, &mut ran.resources, &mut ran.authorized);
     ran
@@ -81,22 +86,23 @@ pub(crate) fn run_recorded(
     call: &CallContext,
     world: &mut World,
 ) -> Result<Value, AwsError> {
+    let parameters = Parameters::from(parameters);
     let watch = Watch::begin(service, entry, Some(&parameters));
     let ran = (entry.run)(parameters, protocol, call, world);
     world.calls_inside.push(watch.end(service, entry, call, &ran));
-    ran.outcome
+    ran.outcome.map(Reply::into_members)
 }
 
 fn run_into<O: Operation>(
-    parameters: Value,
+    parameters: Parameters,
     protocol: Protocol,
     call: &CallContext,
     world: &mut World,
     resources: &mut Vec<String>,
     passed: &mut bool,
-) -> Result<Value, AwsError> {
-    let input = decode_input::<O::Input>(parameters, protocol.leaves_are_text())
-        .map_err(|error| input_error(O::SERVICE, &error))?;
+) -> Result<Reply, AwsError> {
+    let input =
+        O::Input::read(parameters, protocol.leaves_are_text()).map_err(|error| input_error(O::SERVICE, &error))?;
     let checks = O::authorize(&input, call, world)?;
     resources.extend(checks.iter().map(|check| check.request.resource.to_string()));
     for check in &checks {
@@ -107,7 +113,7 @@ fn run_into<O: Operation>(
     }
     *passed = true;
     let output = O::call(input, call, world, &Authorized(()))?;
-    serde_json::to_value(output).map_err(|error| {
+    output.into_reply().map_err(|error| {
         tracing::error!(operation = O::NAME, %error, "an output cannot be written");
         AwsError::internal()
     })
@@ -135,7 +141,7 @@ fn answer(
     service: Service,
     now: Timestamp,
     request_id: &str,
-) -> (Result<Value, AwsError>, Option<Ticket>) {
+) -> (Result<Reply, AwsError>, Option<Ticket>) {
     let entry = match route(service, &envelope, request) {
         Ok(entry) => entry,
         Err(error) => return (Err(error), None),
@@ -173,7 +179,7 @@ fn authenticate_and_run(
     now: Timestamp,
     request_id: &str,
     world: &mut World,
-) -> (Option<Observed>, Result<Value, AwsError>) {
+) -> (Option<Observed>, Result<Reply, AwsError>) {
     let signer = match sns::linked(request) {
         Some(nobody) => nobody,
         None => match sigv4::authenticate(request, service, now, world) {
@@ -183,28 +189,27 @@ fn authenticate_and_run(
     };
     let call = call_context(inner, request, signer.caller, signer.region, now, request_id);
     let protocol = envelope.protocol;
-    let parameters = envelope.into_parameters(request.body());
-    let watch = Watch::begin(service, entry, parameters.as_ref());
+    let parameters = envelope.into_parameters(service, signer.payload);
+    let watch = Watch::begin(service, entry, parameters.as_ref().ok());
     let ran = match parameters {
-        Some(parameters) => (entry.run)(parameters, protocol, &call, world),
-        None => Ran {
-            outcome: Err(AwsError::unreadable(service, "The request body could not be parsed.")),
-            resources: Vec::new(),
-            authorized: false,
-        },
+        Ok(parameters) => (entry.run)(parameters, protocol, &call, world),
+        Err(error) => Ran { outcome: Err(error), resources: Vec::new(), authorized: false },
     };
     (Some(watch.end(service, entry, &call, &ran)), ran.outcome)
 }
 
 /// The operation that is asked for.
 fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Result<&'static Entry, AwsError> {
-    if request.body().len() > MAX_BODY {
-        return Err(too_large());
+    if request.body().len() > most_body(service) {
+        return Err(too_large(service));
+    }
+    if let Some(refusal) = &envelope.refusal {
+        return Err(refusal.clone());
     }
     // Only Query can leave the service to the signature: the others name it beside the operation.
     let is_meant = match envelope.protocol {
         Protocol::Query => envelope.service.is_none_or(|named| named == service),
-        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor => envelope.service == Some(service),
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor | Protocol::RestXml => envelope.service == Some(service),
     };
     if !is_meant || !speaks(service, envelope.protocol) {
         return Err(AwsError::unknown_operation(service, &envelope.operation));
@@ -220,7 +225,11 @@ fn route(service: Service, envelope: &Envelope, request: &Request<Bytes>) -> Res
         .ok_or_else(|| AwsError::unknown_operation(service, &envelope.operation))
 }
 
-fn too_large() -> AwsError {
+fn too_large(service: Service) -> AwsError {
+    if service == Service::S3 {
+        let message = "Your proposed upload exceeds the maximum allowed object size of this local AWS, 16 MiB.";
+        return AwsError::new("EntityTooLarge", 400, message);
+    }
     AwsError::new("RequestEntityTooLargeException", 413, "The request is too large.")
         .with_query_code("RequestEntityTooLarge")
 }
@@ -229,8 +238,19 @@ fn speaks(service: Service, protocol: Protocol) -> bool {
     match service {
         Service::Kms | Service::Logs | Service::CloudTrail => matches!(protocol, Protocol::Json10 | Protocol::Json11),
         Service::Iam | Service::Sts | Service::Sns => protocol == Protocol::Query,
-        Service::CloudWatch => true,
+        Service::CloudWatch => protocol != Protocol::RestXml,
+        Service::S3 => protocol == Protocol::RestXml,
     }
+}
+
+/// The longest body of a request, as far as it tells its service.
+pub(crate) fn longest_body<B>(request: &Request<B>) -> usize {
+    let service = Scope::of(request).and_then(|scope| Service::from_signing_name(&scope.service));
+    service.map_or(MAX_BODY, most_body)
+}
+
+fn most_body(service: Service) -> usize {
+    if service == Service::S3 { MAX_OBJECT_BODY } else { MAX_BODY }
 }
 
 fn call_context(
@@ -274,17 +294,25 @@ fn input_error(service: Service, error: &InputError) -> AwsError {
         (Service::Sns, InputError::Missing { member }) => {
             AwsError::new("InvalidParameter", 400, format!("Invalid parameter: {member}"))
         }
-        (Service::Kms | Service::Logs | Service::CloudTrail, InputError::Wrong { .. }) => {
+        (Service::Kms | Service::Logs | Service::CloudTrail, InputError::Wrong { .. } | InputError::Unknown { .. }) => {
             AwsError::new("SerializationException", 400, error.to_string())
         }
-        (Service::CloudWatch, InputError::Wrong { .. }) => {
+        (Service::CloudWatch, InputError::Wrong { .. } | InputError::Unknown { .. }) => {
             AwsError::new("InvalidParameterValueException", 400, error.to_string())
                 .with_query_code("InvalidParameterValue")
         }
-        (Service::Sns, InputError::Wrong { .. }) => {
+        (Service::Sns, InputError::Wrong { .. } | InputError::Unknown { .. }) => {
             AwsError::new("InvalidParameter", 400, format!("Invalid parameter: {error}"))
         }
-        (Service::Iam | Service::Sts, InputError::Wrong { .. }) => {
+        (Service::S3, InputError::Unknown { member }) => {
+            let message = format!(
+                "A header or query parameter you provided implies functionality that is not implemented: {member}"
+            );
+            AwsError::new("NotImplemented", 501, message)
+        }
+        (Service::S3, InputError::Missing { .. }) => AwsError::new("InvalidRequest", 400, error.to_string()),
+        (Service::S3, InputError::Wrong { .. }) => AwsError::new("InvalidArgument", 400, error.to_string()),
+        (Service::Iam | Service::Sts, InputError::Wrong { .. } | InputError::Unknown { .. }) => {
             AwsError::new("MalformedInput", 400, error.to_string())
         }
     }
@@ -301,3 +329,6 @@ fn must_not_be_null(member: &str) -> String {
 
 /// The longest body of any operation is one of CloudWatch's and Logs's, a mebibyte.
 pub(crate) const MAX_BODY: usize = 2 * 1024 * 1024;
+
+/// S3 takes objects of 5 GB in one request; here each is held in memory. The rest is for the framing of chunks.
+const MAX_OBJECT_BODY: usize = crate::s3::LARGEST_OBJECT + 256 * 1024;

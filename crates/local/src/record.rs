@@ -6,6 +6,7 @@ use crate::cloudtrail::{self, Draft};
 use crate::context::CallContext;
 use crate::operation::{Entry, Ran};
 use crate::service::Service;
+use crate::wire::Parameters;
 
 /// What became of one authenticated call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn begin(service: Service, entry: &Entry, parameters: Option<&Value>) -> Self {
+    pub(crate) fn begin(service: Service, entry: &Entry, parameters: Option<&Parameters>) -> Self {
         Self { requested: cloudtrail::requested(service, entry.name, parameters) }
     }
 

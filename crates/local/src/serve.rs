@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::aws::Aws;
 use crate::control;
-use crate::pipeline::MAX_BODY;
+use crate::pipeline::longest_body;
 use crate::sigv4::ComputerTime;
 use crate::sns::HttpTransport;
 
@@ -102,8 +102,9 @@ fn attend(
 }
 
 async fn answer(aws: Aws, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Full<Bytes>>, Infallible> {
+    let longest = longest_body(&request);
     let (head, body) = request.into_parts();
-    let response = match Limited::new(body, MAX_BODY).collect().await {
+    let response = match Limited::new(body, longest).collect().await {
         Ok(body) => answer_whole(&aws, Request::from_parts(head, body.to_bytes()), peer).await,
         Err(error) => {
             tracing::debug!(%error, "a body was too large or broke off");
@@ -151,6 +152,7 @@ mod tests {
     use tokio::sync::{mpsc, oneshot};
 
     use super::*;
+    use crate::pipeline::MAX_BODY;
     use crate::testing::Client;
     use crate::{Options, Service};
 

@@ -15,6 +15,8 @@ pub enum Service {
     Sns,
     /// AWS CloudTrail.
     CloudTrail,
+    /// Amazon Simple Storage Service.
+    S3,
 }
 
 /// Which family of error codes a service answers with when the request itself is wrong.
@@ -24,11 +26,13 @@ pub(crate) enum Dialect {
     Json,
     /// `InvalidClientTokenId`, `MalformedQueryString`, …
     Query,
+    /// `InvalidAccessKeyId`, `MalformedXML`, …
+    Rest,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns, Self::CloudTrail];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns, Self::CloudTrail, Self::S3];
 
     /// The name in the credential scope of a signature.
     pub fn signing_name(self) -> &'static str {
@@ -60,6 +64,7 @@ impl Service {
             Self::Logs => "logs.amazonaws.com",
             Self::Sns => "sns.amazonaws.com",
             Self::CloudTrail => "cloudtrail.amazonaws.com",
+            Self::S3 => "s3.amazonaws.com",
         }
     }
 
@@ -68,7 +73,7 @@ impl Service {
         self.facts().api_version
     }
 
-    /// The namespace of Query's answers.
+    /// The namespace of answers in XML.
     pub(crate) fn xml_namespace(self) -> &'static str {
         self.facts().xml_namespace
     }
@@ -82,6 +87,7 @@ impl Service {
         match self {
             Self::Kms | Self::Logs | Self::CloudTrail => Dialect::Json,
             Self::Iam | Self::Sts | Self::Sns | Self::CloudWatch => Dialect::Query,
+            Self::S3 => Dialect::Rest,
         }
     }
 
@@ -94,6 +100,7 @@ impl Service {
             Self::Logs => &LOGS,
             Self::Sns => &SNS,
             Self::CloudTrail => &CLOUDTRAIL,
+            Self::S3 => &S3,
         }
     }
 }
@@ -140,4 +147,10 @@ const CLOUDTRAIL: Facts = Facts {
     target_prefix: Some("CloudTrail_20131101"),
     api_version: "2013-11-01",
     xml_namespace: "",
+};
+const S3: Facts = Facts {
+    signing_name: "s3",
+    target_prefix: None,
+    api_version: "2006-03-01",
+    xml_namespace: "http://s3.amazonaws.com/doc/2006-03-01/",
 };

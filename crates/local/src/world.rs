@@ -5,7 +5,7 @@ use crate::operation::Entry;
 use crate::record::Observed;
 use crate::service::Service;
 use crate::store::{AnyTable, Tables};
-use crate::{cloudtrail, cloudwatch, iam, kms, logs, sns, sts};
+use crate::{cloudtrail, cloudwatch, iam, kms, logs, s3, sns, sts};
 
 /// Everything that exists: the state of each service.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub(crate) struct World {
     pub(crate) logs: logs::State,
     pub(crate) sns: sns::State,
     pub(crate) cloudtrail: cloudtrail::State,
+    pub(crate) s3: s3::State,
     /// Calls that were made inside since the last one that came over HTTP was told of. A failed call does not take
     /// them back.
     pub(crate) calls_inside: Vec<Observed>,
@@ -33,6 +34,7 @@ impl World {
             Service::Logs => logs::OPERATIONS,
             Service::Sns => sns::OPERATIONS,
             Service::CloudTrail => cloudtrail::OPERATIONS,
+            Service::S3 => s3::OPERATIONS,
         }
     }
 
@@ -42,12 +44,13 @@ impl World {
         kms::settle(self, now, ids);
         sns::settle(self, now);
         logs::settle(self, now);
+        s3::settle(self, now, ids);
         cloudwatch::settle(self, now, ids);
     }
 
     /// Each table of each service once.
     pub(crate) fn tables(&mut self) -> Vec<&mut dyn AnyTable> {
-        let services: [&mut dyn Tables; 7] = [
+        let services: [&mut dyn Tables; 8] = [
             &mut self.kms,
             &mut self.iam,
             &mut self.sts,
@@ -55,6 +58,7 @@ impl World {
             &mut self.logs,
             &mut self.sns,
             &mut self.cloudtrail,
+            &mut self.s3,
         ];
         services.into_iter().flat_map(Tables::tables).collect()
     }

@@ -24,7 +24,10 @@ impl Arn {
         if !text.starts_with("arn:") {
             return Err(wrong("it must begin with `arn:`"));
         }
-        if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        // The key of an S3 object may hold spaces.
+        let may_hold_spaces = text.split(':').nth(2) == Some("s3");
+        let is_forbidden = |c: char| c.is_control() || (c.is_whitespace() && !(may_hold_spaces && c == ' '));
+        if text.chars().any(is_forbidden) {
             return Err(wrong("it must not hold spaces or control characters"));
         }
         let mut found = text.match_indices(':').map(|(at, _)| at);

@@ -227,7 +227,7 @@ fn error_code(service: Service, error: &AwsError) -> String {
 /// What a write answered; reads and cryptography have none, but for the credentials that STS gives out.
 fn response_elements(service: Service, entry: &Entry, ran: &Ran) -> Value {
     let gives_credentials = service == Service::Sts && entry.name != "GetCallerIdentity";
-    let Ok(output) = &ran.outcome else { return Value::Null };
+    let Some(output) = ran.output() else { return Value::Null };
     if entry.read_only && !gives_credentials {
         return Value::Null;
     }
@@ -249,7 +249,7 @@ fn response_elements(service: Service, entry: &Entry, ran: &Ran) -> Value {
 
 /// Which key material a cryptographic operation used.
 fn additional_data(service: Service, ran: &Ran) -> Option<Value> {
-    let output = ran.outcome.as_ref().ok().filter(|_| service == Service::Kms)?;
+    let output = ran.output().filter(|_| service == Service::Kms)?;
     let members = [
         ("KeyMaterialId", "keyMaterialId"),
         ("SourceKeyMaterialId", "sourceKeyMaterialId"),
@@ -266,7 +266,7 @@ fn resources(service: Service, ran: &Ran) -> Vec<Value> {
         Service::Kms => {
             let made = ["KeyMetadata", "ReplicaKeyMetadata"]
                 .iter()
-                .filter_map(|member| ran.outcome.as_ref().ok()?.get(member)?.get("Arn")?.as_str().map(str::to_owned));
+                .filter_map(|member| ran.output()?.get(member)?.get("Arn")?.as_str().map(str::to_owned));
             let mut arns: Vec<String> = ran.resources.clone();
             arns.extend(made);
             arns.iter().filter_map(|arn| kms_resource(arn)).collect()

@@ -221,4 +221,5 @@ const NAMED: &[(&str, &str, &str)] = &[
     ("monitoring.amazonaws.com", "alarmName", "AWS::CloudWatch::Alarm"),
     ("cloudtrail.amazonaws.com", "name", "AWS::CloudTrail::Trail"),
     ("cloudtrail.amazonaws.com", "trailName", "AWS::CloudTrail::Trail"),
+    ("s3.amazonaws.com", "bucketName", "AWS::S3::Bucket"),
 ];

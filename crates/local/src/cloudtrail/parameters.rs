@@ -7,15 +7,19 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::service::Service;
-use crate::wire::{Shape, shape};
+use crate::wire::{Parameters, Shape, shape};
 
 /// What is logged of a request; none for an operation that is no management event.
-pub(crate) fn requested(service: Service, operation: &str, parameters: Option<&Value>) -> Option<Value> {
+pub(crate) fn requested(service: Service, operation: &str, parameters: Option<&Parameters>) -> Option<Value> {
     if is_unlogged(service, operation) {
         return None;
     }
-    let Some(Value::Object(members)) = parameters else { return Some(Value::Null) };
-    Some(or_null(logged(members, facts(service).requests)))
+    let Some(parameters) = parameters else { return Some(Value::Null) };
+    let Value::Object(members) = &parameters.members else { return Some(Value::Null) };
+    Some(or_null(match service {
+        Service::S3 => bucket_parameters(operation, members, &parameters.payload),
+        _ => logged(members, facts(service).requests),
+    }))
 }
 
 /// What is logged of an answer.
@@ -48,6 +52,25 @@ fn is_unlogged(service: Service, operation: &str) -> bool {
 fn logged(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
     let named = members.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.is_null());
     named.filter_map(|(name, value)| member(name, value)).collect()
+}
+
+/// S3's events have names of their own, and a document as it was sent, without its attributes.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-understanding-s3-entries.html>.
+fn bucket_parameters(operation: &str, members: &Map<String, Value>, payload: &[u8]) -> Map<String, Value> {
+    let document = DOCUMENTS.iter().find(|(named, _)| *named == operation).map(|(_, root)| *root);
+    let named = [("Bucket", Some("bucketName")), ("Document", document)];
+    let mut logged: Map<String, Value> =
+        named.into_iter().filter_map(|(member, name)| Some((name?.to_owned(), members.get(member)?.clone()))).collect();
+    if let Some(policy) = bucket_policy(operation, payload) {
+        logged.insert("bucketPolicy".to_owned(), policy);
+    }
+    logged
+}
+
+fn bucket_policy(operation: &str, payload: &[u8]) -> Option<Value> {
+    let is_policy = operation == "PutBucketPolicy" && payload.len() <= LARGEST;
+    serde_json::from_slice(payload).ok().filter(|_| is_policy)
 }
 
 /// A member under the name that CloudTrail gives it, unless it is secret.
@@ -114,6 +137,7 @@ fn facts(service: Service) -> &'static Facts {
         Service::Logs => &LOGS,
         Service::Sns => &SNS,
         Service::CloudTrail => &CLOUDTRAIL,
+        Service::S3 => &S3,
     }
 }
 
@@ -124,7 +148,8 @@ struct Facts {
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/logging_cw_api_calls.html> and
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html> (SNS).
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html> (SNS) and
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html> (S3).
 const UNLOGGED: &[(Service, &[&str])] = &[
     (
         Service::CloudWatch,
@@ -132,6 +157,54 @@ const UNLOGGED: &[(Service, &[&str])] = &[
     ),
     (Service::Logs, &["PutLogEvents", "GetLogEvents", "FilterLogEvents", "GetLogRecord"]),
     (Service::Sns, &["Publish", "PublishBatch"]),
+    (
+        Service::S3,
+        &[
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "CreateSession",
+            "DeleteObject",
+            "DeleteObjectAnnotation",
+            "DeleteObjectTagging",
+            "DeleteObjects",
+            "GetObject",
+            "GetObjectAcl",
+            "GetObjectAnnotation",
+            "GetObjectAttributes",
+            "GetObjectLegalHold",
+            "GetObjectRetention",
+            "GetObjectTagging",
+            "GetObjectTorrent",
+            "HeadBucket",
+            "HeadObject",
+            "ListMultipartUploads",
+            "ListObjectVersions",
+            "ListObjects",
+            "ListObjectsV2",
+            "ListParts",
+            "PutObject",
+            "PutObjectAcl",
+            "PutObjectAnnotation",
+            "PutObjectLegalHold",
+            "PutObjectRetention",
+            "PutObjectTagging",
+            "RenameObject",
+            "RestoreObject",
+            "SelectObjectContent",
+            "UpdateObjectEncryption",
+            "UploadPart",
+        ],
+    ),
+];
+
+/// The documents of S3's management events, by the operation that takes them: the names of their roots.
+const DOCUMENTS: &[(&str, &str)] = &[
+    ("CreateBucket", "CreateBucketConfiguration"),
+    ("PutBucketEncryption", "ServerSideEncryptionConfiguration"),
+    ("PutBucketReplication", "ReplicationConfiguration"),
+    ("PutBucketVersioning", "VersioningConfiguration"),
 ];
 
 /// How large the parameters or the answer of an event can be, in bytes.
@@ -395,3 +468,5 @@ const CLOUDTRAIL: Facts = Facts {
         "TrailARN",
     ],
 };
+/// Parameters are those of `bucket_parameters`; what S3 answers to a write is not logged.
+const S3: Facts = Facts { requests: &[], answers: &[] };

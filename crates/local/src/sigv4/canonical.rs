@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::authorization::trimmed;
 use super::refusal::Refusal;
+use crate::service::Service;
 
 /// The request as both sides write it down before they sign it.
 ///
@@ -13,6 +14,7 @@ use super::refusal::Refusal;
 /// When a header is signed that was not sent.
 pub(super) fn request(
     request: &Request<Bytes>,
+    service: Service,
     signed_headers: &[String],
     payload_hash: &str,
 ) -> Result<String, Refusal> {
@@ -23,7 +25,7 @@ pub(super) fn request(
     Ok(format!(
         "{}\n{}\n{}\n{headers}\n{}\n{payload_hash}",
         request.method(),
-        path(request.uri().path()),
+        if service == Service::S3 { object_path(request.uri().path()) } else { path(request.uri().path()) },
         query(request.uri().query().unwrap_or_default()),
         signed_headers.join(";"),
     ))
@@ -73,6 +75,11 @@ fn path(raw: &str) -> String {
         path.push('/');
     }
     path
+}
+
+/// S3 signs the path as it is, encoded once: dots and double slashes are part of an object's key.
+fn object_path(raw: &str) -> String {
+    raw.split('/').map(recode).collect::<Vec<_>>().join("/")
 }
 
 /// The parameters, encoded in one way and sorted.

@@ -4,6 +4,7 @@
 
 mod authorization;
 mod canonical;
+mod payload;
 mod refusal;
 mod signature;
 
@@ -14,6 +15,8 @@ use keywright_model::{AccountId, Partition, Region};
 
 use authorization::Authorization;
 pub(crate) use authorization::Scope;
+use payload::Binding;
+pub(crate) use payload::Payload;
 use refusal::Refusal;
 
 use crate::context::Caller;
@@ -28,6 +31,8 @@ use crate::{iam, sts};
 pub(crate) struct Signer {
     pub(crate) caller: Caller,
     pub(crate) region: Region,
+    /// What was signed.
+    pub(crate) payload: Payload,
 }
 
 /// The secret of an access key, and who holds it.
@@ -78,14 +83,15 @@ fn verify(request: &Request<Bytes>, service: Service, now: Timestamp, world: &Wo
     let computer_time = request.extensions().get::<ComputerTime>();
     check_age(&signed_at, now)
         .or_else(|refusal| computer_time.map_or(Err(refusal), |ComputerTime(now)| check_age(&signed_at, *now)))?;
-    let payload_hash = payload_hash(request)?;
-    let canonical = canonical::request(request, &authorization.signed_headers, &payload_hash)?;
+    let binding = Binding::read(request, service)?;
+    let canonical = canonical::request(request, service, &authorization.signed_headers, binding.canonical())?;
     let expected =
         signature::sign(credentials.secret.expose_text(), &authorization.scope, &signed_at.stamp, &canonical);
-    if !signature::is_equal(&expected, &authorization.signature) {
+    if !signature::is_equal(&expected.signature, &authorization.signature) {
         return Err(Refusal::Mismatch);
     }
-    Ok(Signer { caller: credentials.caller, region })
+    let payload = binding.open(request, &expected)?;
+    Ok(Signer { caller: credentials.caller, region, payload })
 }
 
 /// When a request says that it was signed.
@@ -175,15 +181,6 @@ fn check_age(signed_at: &SignedAt, now: Timestamp) -> Result<(), Refusal> {
     let operator = if limit < now { '-' } else { '+' };
     let reason = format!("{word}: {} {sign} {} ({} {operator} 15 min.)", signed_at.stamp, stamp(limit), stamp(now));
     Err(Refusal::Skewed { reason })
-}
-
-/// The hash of the body. One that the request carries must be the same.
-fn payload_hash(request: &Request<Bytes>) -> Result<String, Refusal> {
-    let actual = signature::sha256_hex(request.body());
-    match request.headers().get("x-amz-content-sha256") {
-        Some(claimed) if claimed.as_bytes() != actual.as_bytes() => Err(Refusal::Mismatch),
-        _ => Ok(actual),
-    }
 }
 
 const ROOT_SECRET: &str = "test";

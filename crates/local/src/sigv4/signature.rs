@@ -1,20 +1,42 @@
 use aws_lc_rs::{constant_time, digest, hmac};
+use zeroize::Zeroizing;
 
 use super::authorization::{ALGORITHM, Scope, TERMINATOR};
 
-/// The signature of a canonical request, in hexadecimal digits.
+/// A signature, and what signs further parts of the same request.
+pub(super) struct Signed<'a> {
+    /// In hexadecimal digits.
+    pub(super) signature: String,
+    key: Zeroizing<Vec<u8>>,
+    scope: &'a Scope,
+    stamp: &'a str,
+}
+
+/// The signature of a canonical request.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html#calculate-signature>.
-pub(super) fn sign(secret: &str, scope: &Scope, stamp: &str, canonical_request: &str) -> String {
+pub(super) fn sign<'a>(secret: &str, scope: &'a Scope, stamp: &'a str, canonical_request: &str) -> Signed<'a> {
     let Scope { date, region, service, .. } = scope;
-    let text = format!(
-        "{ALGORITHM}\n{stamp}\n{date}/{region}/{service}/{TERMINATOR}\n{}",
-        sha256_hex(canonical_request.as_bytes())
-    );
     let key = [date, region, service, TERMINATOR]
         .into_iter()
         .fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac_sha256(&key, part.as_bytes()));
-    hex(&hmac_sha256(&key, text.as_bytes()))
+    let mut signed = Signed { signature: String::new(), key: Zeroizing::new(key), scope, stamp };
+    signed.signature = signed.sign(ALGORITHM, &sha256_hex(canonical_request.as_bytes()));
+    signed
+}
+
+impl Signed<'_> {
+    /// The signature of a chunk or a trailer, which builds on the one before.
+    pub(super) fn sign_next(&self, algorithm: &str, last: &str, hashes: &str) -> String {
+        self.sign(algorithm, &format!("{last}\n{hashes}"))
+    }
+
+    fn sign(&self, algorithm: &str, text: &str) -> String {
+        let Scope { date, region, service, .. } = self.scope;
+        let stamp = self.stamp;
+        let text = format!("{algorithm}\n{stamp}\n{date}/{region}/{service}/{TERMINATOR}\n{text}");
+        hex(&hmac_sha256(&self.key, text.as_bytes()))
+    }
 }
 
 /// Whether two signatures are the same, in a time that does not tell where they differ.

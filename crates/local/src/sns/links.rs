@@ -6,7 +6,7 @@ use keywright_model::{AccountId, Arn, Region};
 
 use super::topics;
 use crate::context::Caller;
-use crate::sigv4::Signer;
+use crate::sigv4::{Payload, Signer};
 
 /// Who follows a link to confirm or to end a subscription, and in which Region; none where the request is something
 /// else, and needs a signature.
@@ -35,5 +35,6 @@ pub(crate) fn linked(request: &Request<Bytes>) -> Option<Signer> {
     let topic = arn.resource().split(':').next().filter(|name| topics::check_name(name).is_ok());
     topic.filter(|_| arn.service() == "sns")?;
     let account = AccountId::parse(arn.account()).ok()?;
-    Some(Signer { caller: Caller::anonymous(account), region: Region::parse(arn.region()).ok()? })
+    let region = Region::parse(arn.region()).ok()?;
+    Some(Signer { caller: Caller::anonymous(account), region, payload: Payload::default() })
 }

@@ -8,4 +8,4 @@ mod table;
 
 pub use disk::StoreError;
 pub(crate) use disk::{Store, Ticket};
-pub(crate) use table::{AnyTable, Change, Record, Table, Tables, tables};
+pub(crate) use table::{AnyTable, Change, RawBytes, Record, Table, Tables, tables};

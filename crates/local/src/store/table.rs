@@ -2,12 +2,48 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::ops::Bound;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What a table can hold.
-pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + 'static {}
-impl<V: Clone + Serialize + DeserializeOwned + Send + 'static> Record for V {}
+pub(crate) trait Record: Clone + Send + 'static {
+    /// The record as it is on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn write(&self) -> Result<Vec<u8>, serde_json::Error>;
+
+    /// A record from the disk.
+    ///
+    /// # Errors
+    /// When it is not what [`Record::write`] writes.
+    fn read(record: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+impl<V: Clone + Serialize + DeserializeOwned + Send + 'static> Record for V {
+    fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    fn read(record: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(record)
+    }
+}
+
+/// Bytes that are kept as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawBytes(pub(crate) Bytes);
+
+impl Record for RawBytes {
+    fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        Ok(self.0.to_vec())
+    }
+
+    fn read(record: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(Self(Bytes::copy_from_slice(record)))
+    }
+}
 
 /// An ordered map from text to records that knows what changed in it since the last commit or rollback.
 #[derive(Debug)]
@@ -104,7 +140,7 @@ impl<V: Record> Table<V> {
 pub(crate) struct Change {
     pub(crate) table: &'static str,
     pub(crate) key: String,
-    /// The record as JSON; none where it was removed.
+    /// The record as it is written, mostly JSON; none where it was removed.
     pub(crate) record: Option<Vec<u8>>,
 }
 
@@ -118,7 +154,7 @@ pub(crate) trait AnyTable {
     /// Adds what changed since the last time.
     ///
     /// # Errors
-    /// When a record cannot be written as JSON; then nothing counts as committed.
+    /// When a record cannot be written; then nothing counts as committed.
     fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error>;
 
     /// Whether anything changed since the last time.
@@ -137,13 +173,13 @@ impl<V: Record> AnyTable for Table<V> {
     }
 
     fn load(&mut self, key: &str, record: &[u8]) -> Result<(), serde_json::Error> {
-        self.rows.insert(key.to_owned(), serde_json::from_slice(record)?);
+        self.rows.insert(key.to_owned(), V::read(record)?);
         Ok(())
     }
 
     fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error> {
         for (key, before) in &self.before {
-            let record = self.rows.get(key).map(serde_json::to_vec).transpose()?;
+            let record = self.rows.get(key).map(V::write).transpose()?;
             if record.is_some() || before.is_some() {
                 into.push(Change { table: self.name, key: key.clone(), record });
             }

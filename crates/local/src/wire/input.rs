@@ -1,18 +1,58 @@
 use std::fmt;
 
+use bytes::Bytes;
 use serde::Deserializer;
 use serde::de::value::{StrDeserializer, StringDeserializer};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-/// Reads an operation's input from its parameters.
+/// What an operation is given: its members, and the bytes of the body where they are none.
+pub(crate) struct Parameters {
+    pub(crate) members: Value,
+    pub(crate) payload: Bytes,
+}
+
+impl From<Value> for Parameters {
+    fn from(members: Value) -> Self {
+        Self { members, payload: Bytes::new() }
+    }
+}
+
+/// An input that can be read from parameters.
+pub(crate) trait ReadInput: Sized {
+    /// # Errors
+    /// As [`decode_input`].
+    fn read(parameters: Parameters, leaves_are_text: bool) -> Result<Self, InputError>;
+}
+
+/// An input and the bytes of the body, which no value has to hold.
+#[derive(Debug)]
+pub(crate) struct WithPayload<T> {
+    pub(crate) members: T,
+    pub(crate) payload: Bytes,
+}
+
+impl<T: DeserializeOwned> ReadInput for T {
+    fn read(parameters: Parameters, leaves_are_text: bool) -> Result<Self, InputError> {
+        decode_input(parameters.members, leaves_are_text)
+    }
+}
+
+impl<T: DeserializeOwned> ReadInput for WithPayload<T> {
+    fn read(parameters: Parameters, leaves_are_text: bool) -> Result<Self, InputError> {
+        let members = decode_input(parameters.members, leaves_are_text)?;
+        Ok(Self { members, payload: parameters.payload })
+    }
+}
+
+/// Reads an operation's input from its members.
 ///
-/// Members that the operation does not know are ignored, and a null one counts as absent, as AWS does. In Query every
-/// leaf is a text, so there numbers and booleans are read from their texts.
+/// Members that the operation does not know are ignored unless its input denies them, and a null one counts as absent,
+/// as AWS does. In Query and REST every leaf is a text, so there numbers and booleans are read from their texts.
 ///
 /// # Errors
-/// When a member is missing or of the wrong type.
+/// When a member is missing, of the wrong type, or unknown to an input that denies such.
 pub(crate) fn decode_input<T: DeserializeOwned>(value: Value, leaves_are_text: bool) -> Result<T, InputError> {
     T::deserialize(Input { value, leaves_are_text })
 }
@@ -24,6 +64,8 @@ pub(crate) enum InputError {
     Missing { member: String },
     /// A member, or something below it, is not what it should be.
     Wrong { member: Option<String>, reason: String },
+    /// A member is there that the operation does not know, and may not ignore.
+    Unknown { member: String },
 }
 
 impl InputError {
@@ -42,6 +84,7 @@ impl fmt::Display for InputError {
             Self::Missing { member } => write!(f, "member {member} is missing"),
             Self::Wrong { member: Some(member), reason } => write!(f, "member {member}: {reason}"),
             Self::Wrong { member: None, reason } => f.write_str(reason),
+            Self::Unknown { member } => write!(f, "member {member} is not known"),
         }
     }
 }
@@ -55,6 +98,10 @@ impl de::Error for InputError {
 
     fn missing_field(field: &'static str) -> Self {
         Self::Missing { member: field.to_owned() }
+    }
+
+    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
+        Self::Unknown { member: field.to_owned() }
     }
 
     /// A text is not repeated: it may be a secret that stands in the wrong place.

@@ -1,24 +1,29 @@
 //! The protocols that AWS clients speak, read into one value and written from one.
 //!
-//! KMS, Logs and CloudTrail speak JSON 1.1; IAM, STS and SNS speak Query; CloudWatch speaks JSON 1.0, Query and rpcv2Cbor.
+//! KMS, Logs and CloudTrail speak JSON 1.1; IAM, STS and SNS speak Query; CloudWatch speaks JSON 1.0, Query and rpcv2Cbor;
+//! S3 speaks REST with XML, where the service itself tells its operations apart.
 
 mod cbor;
 mod input;
 mod json;
 mod query;
+mod reply;
+mod rest;
 mod value;
 mod xml;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use jiff::Timestamp;
-use serde_json::Value;
 
-pub(crate) use input::{InputError, decode_input};
+pub(crate) use input::{InputError, Parameters, ReadInput, WithPayload, decode_input};
+pub(crate) use reply::{IntoReply, Reply, ReplyBody};
 pub(crate) use value::{Map, Shape, Time, shape};
 
 use crate::error::AwsError;
+use crate::s3::Route;
 use crate::service::Service;
+use crate::sigv4::Payload;
 
 /// How a request is written, and so its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,13 @@ pub(crate) enum Protocol {
     Json11,
     Query,
     Cbor,
+    RestXml,
 }
 
 impl Protocol {
     /// Whether every leaf of an input is a text.
     pub(crate) fn leaves_are_text(self) -> bool {
-        self == Self::Query
+        matches!(self, Self::Query | Self::RestXml)
     }
 }
 
@@ -43,11 +49,17 @@ pub(crate) struct Envelope {
     pub(crate) service: Option<Service>,
     /// The operation's name; empty where the request names none.
     pub(crate) operation: String,
+    /// Why it is not taken, whatever it asks for.
+    pub(crate) refusal: Option<AwsError>,
     parameters: Option<query::Parameters>,
+    route: Option<Route>,
 }
 
 impl Envelope {
     pub(crate) fn read(request: &Request<Bytes>) -> Self {
+        if Route::is_meant(request) {
+            return Self::by_route(Route::read(request));
+        }
         if let Some((prefix, operation)) = cbor_path(request.uri().path()) {
             return Self::by_prefix(Protocol::Cbor, prefix, operation);
         }
@@ -60,25 +72,44 @@ impl Envelope {
         }
     }
 
-    /// The operation's parameters; none where the body is not what the protocol says.
-    pub(crate) fn into_parameters(self, body: &[u8]) -> Option<Value> {
-        match self.protocol {
-            Protocol::Json10 | Protocol::Json11 => json::decode(body),
-            Protocol::Cbor => cbor::decode(body),
+    /// The operation's parameters.
+    ///
+    /// # Errors
+    /// When the body is not what the protocol, or its checksum, says.
+    pub(crate) fn into_parameters(self, service: Service, payload: Payload) -> Result<Parameters, AwsError> {
+        let members = match self.protocol {
+            Protocol::Json10 | Protocol::Json11 => json::decode(&payload.bytes),
+            Protocol::Cbor => cbor::decode(&payload.bytes),
             Protocol::Query => self.parameters.and_then(query::Parameters::into_value),
-        }
+            Protocol::RestXml => {
+                let route = self.route.ok_or_else(AwsError::internal)?;
+                return route.into_parameters(payload, rest::decode);
+            }
+        };
+        let unreadable = || AwsError::unreadable(service, "The request body could not be parsed.");
+        members.map(Parameters::from).ok_or_else(unreadable)
+    }
+
+    fn by_route(route: Result<Route, AwsError>) -> Self {
+        let (route, refusal) = match route {
+            Ok(route) => (Some(route), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        let operation = route.as_ref().map(|route| route.operation.to_owned()).unwrap_or_default();
+        let service = Some(Service::S3);
+        Self { protocol: Protocol::RestXml, service, operation, refusal, parameters: None, route }
     }
 
     fn by_prefix(protocol: Protocol, prefix: &str, operation: &str) -> Self {
         let service = Service::ALL.into_iter().find(|service| service.has_target_prefix(prefix));
-        Self { protocol, service, operation: operation.to_owned(), parameters: None }
+        Self { protocol, service, operation: operation.to_owned(), refusal: None, parameters: None, route: None }
     }
 
     fn by_parameters(parameters: query::Parameters) -> Self {
         let version = parameters.version.as_deref().unwrap_or_default();
         let service = QUERY_SERVICES.into_iter().find(|service| service.api_version() == version);
         let operation = parameters.action.clone().unwrap_or_default();
-        Self { protocol: Protocol::Query, service, operation, parameters: Some(parameters) }
+        Self { protocol: Protocol::Query, service, operation, refusal: None, parameters: Some(parameters), route: None }
     }
 }
 
@@ -89,48 +120,77 @@ pub(crate) struct Answer<'a> {
     pub(crate) operation: &'a str,
     pub(crate) request_id: &'a str,
     pub(crate) now: Timestamp,
-    pub(crate) outcome: Result<Value, AwsError>,
+    pub(crate) outcome: Result<Reply, AwsError>,
 }
 
 impl Answer<'_> {
     pub(crate) fn into_response(self) -> Response<Bytes> {
         let body = match &self.outcome {
-            Ok(output) => self.encode(output),
+            Ok(reply) => self.encode(reply),
             Err(error) => self.encode_error(error),
         };
-        let mut response = Response::new(Bytes::from(body));
-        let status = self.outcome.as_ref().map_or_else(|error| error.status, |_| 200);
+        let mut response = Response::new(body);
+        let status = self.outcome.as_ref().map_or_else(|error| error.status, |reply| reply.status);
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         self.set_headers(response.headers_mut());
         response
     }
 
-    fn encode(&self, output: &Value) -> Vec<u8> {
-        match self.protocol {
-            Protocol::Json10 | Protocol::Json11 => json::encode(output),
-            Protocol::Cbor => cbor::encode(output),
-            Protocol::Query => query::encode(self.service, self.operation, output, self.request_id),
-        }
+    fn encode(&self, reply: &Reply) -> Bytes {
+        let members = match &reply.body {
+            ReplyBody::Members(members) | ReplyBody::Document { members, .. } => members,
+            ReplyBody::Bytes(bytes) => return bytes.clone(),
+        };
+        Bytes::from(match self.protocol {
+            Protocol::Json10 | Protocol::Json11 => json::encode(members),
+            Protocol::Cbor => cbor::encode(members),
+            Protocol::Query => query::encode(self.service, self.operation, members, self.request_id),
+            Protocol::RestXml => rest::encode(self.service, reply),
+        })
     }
 
-    fn encode_error(&self, error: &AwsError) -> Vec<u8> {
-        match self.protocol {
+    fn encode_error(&self, error: &AwsError) -> Bytes {
+        Bytes::from(match self.protocol {
             Protocol::Json10 | Protocol::Json11 => json::encode_error(error),
             Protocol::Cbor => cbor::encode_error(error),
             Protocol::Query => query::encode_error(self.service, error, self.request_id),
-        }
+            // HTTP has no body where one was asked for by HEAD, or where nothing has changed.
+            Protocol::RestXml if self.operation.starts_with("Head") || error.status == 304 => Vec::new(),
+            Protocol::RestXml => rest::encode_error(error, self.request_id),
+        })
     }
 
     fn set_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.protocol)));
         // SDKs correct their clocks by this.
         set(headers, "date", &self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        if self.protocol == Protocol::RestXml {
+            return self.set_rest_headers(headers);
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.protocol)));
         set(headers, "x-amzn-requestid", self.request_id);
         if self.protocol == Protocol::Cbor {
             headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
         }
         if let Err(error) = &self.outcome {
             self.set_error_headers(headers, error);
+        }
+    }
+
+    fn set_rest_headers(&self, headers: &mut HeaderMap) {
+        set(headers, "x-amz-request-id", self.request_id);
+        let (own, is_document) = match &self.outcome {
+            Ok(reply) => (&reply.headers, matches!(reply.body, ReplyBody::Document { .. })),
+            Err(error) => (&error.headers, true),
+        };
+        if is_document {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(self.protocol)));
+        }
+        for (name, value) in own {
+            // Metadata may hold other than ASCII.
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+                headers.insert(name, value);
+            }
         }
     }
 
@@ -159,6 +219,7 @@ fn content_type(protocol: Protocol) -> &'static str {
         Protocol::Json11 => "application/x-amz-json-1.1",
         Protocol::Query => "text/xml",
         Protocol::Cbor => "application/cbor",
+        Protocol::RestXml => "application/xml",
     }
 }
 

@@ -46,6 +46,28 @@ impl Xml {
         }
     }
 
+    /// The members as S3 writes them: a list as its items, one after the other, under the name of the member.
+    pub(super) fn flat_members(&mut self, members: &Value) {
+        match shape(members) {
+            Shape::Structure(members) => members.iter().for_each(|(name, value)| self.flat(name, value)),
+            Shape::Text(text) => text.chars().for_each(|character| self.character(character)),
+            _ => {}
+        }
+    }
+
+    fn flat(&mut self, name: &str, value: &Value) {
+        match shape(value) {
+            Shape::List(items) => items.iter().for_each(|item| self.flat(name, item)),
+            Shape::Structure(_) => self.wrap(name, |xml| xml.flat_members(value)),
+            Shape::Time(time) => self.text(name, &time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()),
+            _ => self.value(name, value),
+        }
+    }
+
+    pub(super) fn declaration(&mut self) {
+        self.0.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0.into_bytes()
     }

@@ -1,14 +1,14 @@
 use super::*;
 
 /// The pattern of the module's filter for denied calls on one key.
-fn denied(key: &str) -> String {
+pub(super) fn denied(key: &str) -> String {
     format!(
         r#"{{ ($.eventSource = "kms.amazonaws.com") && ($.errorCode = "AccessDenied*") && (($.errorMessage = "*{key}*") || ($.resources[0].ARN = "{key}") || ($.resources[1].ARN = "{key}") || ($.requestParameters.keyId = "{key}")) }}"#
     )
 }
 
 #[track_caller]
-fn put_filter(client: &Client, name: &str, pattern: &str, transformation: Value) {
+pub(super) fn put_filter(client: &Client, name: &str, pattern: &str, transformation: Value) {
     let mut whole = json!({ "metricName": name, "metricNamespace": "Test", "metricValue": "1" });
     for (member, value) in transformation.as_object().expect("members") {
         whole[member] = value.clone();

@@ -1,7 +1,9 @@
 //! CloudTrail over its API, with a clock that stands still.
 
+mod buckets;
 mod events;
 mod metrics;
+mod rings;
 mod secrets;
 mod trails;
 
@@ -130,6 +132,30 @@ fn with_trail(settings: Value) -> Client {
     root.trail("CreateTrail", &input).ok();
     root.trail("StartLogging", &json!({ "Name": "main" })).ok();
     root
+}
+
+/// Calls S3, which must take it.
+#[track_caller]
+fn s3(client: &Client, method: &str, path: &str, body: &str) {
+    let answer = client.s3(method, path, &[], body.as_bytes());
+    assert!(answer.status().is_success(), "{method} {path}: {answer:?}");
+}
+
+fn bucket(client: &Client, name: &str) {
+    let location =
+        "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+    s3(client, "PUT", &format!("/{name}"), location);
+}
+
+/// A bucket whose objects are encrypted by the key.
+fn encrypted_bucket(client: &Client, name: &str, key: &str) {
+    bucket(client, name);
+    let encryption = format!(
+        "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms\
+         </SSEAlgorithm><KMSMasterKeyID>{key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule>\
+         </ServerSideEncryptionConfiguration>"
+    );
+    s3(client, "PUT", &format!("/{name}?encryption"), &encryption);
 }
 
 fn region() -> Region {
