@@ -31,7 +31,7 @@ mod tags;
 mod testing;
 mod transport;
 
-pub use options::{Mfa, Options, StaticCredentials};
+pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;
 pub use provider::AwsProvider;
 pub use transport::{Transport, TransportError};

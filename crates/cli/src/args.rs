@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Apply(ApplyArguments),
     /// Destroy what was made: keys are scheduled for deletion
     Destroy(DestroyArguments),
+    /// Play the key's whole life offline, and try what it promises
+    Rehearse(RehearseArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -193,6 +195,15 @@ pub(crate) struct DestroyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// Show every probe, not only those of broken promises
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! The program `keywright`: one AWS KMS key done right, from a dozen inputs.
 //!
 //! `args` is what can be typed, `commands` has a file for each command, `session` puts together what they work with
-//! (the modules of a folder, a state, an AWS), `render` is how things are shown, and `ui` alone prints.
+//! (the modules of a folder, a state, an AWS), `rehearse` plays a key's life, `render` is how things are shown, and `ui` alone prints.
 //!
 //! **Invariant:** this crate alone reads the environment and prints; it decides nothing about keys.
 
@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod failure;
 mod rehearsal;
+mod rehearse;
 mod render;
 mod session;
 mod ui;

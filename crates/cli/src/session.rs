@@ -74,8 +74,15 @@ impl Session {
 /// # Errors
 /// All that is wrong with the inputs.
 pub(crate) fn desired(configuration: &Configuration) -> Result<Vec<Desired>, Diagnostics> {
-    let modules = keywright_module::load(&sources(configuration))?;
-    Ok(modules.iter().map(keywright_module::Module::desired).collect())
+    Ok(modules(configuration)?.iter().map(keywright_module::Module::desired).collect())
+}
+
+/// The modules of the folder.
+///
+/// # Errors
+/// All that is wrong with the inputs.
+pub(crate) fn modules(configuration: &Configuration) -> Result<Vec<keywright_module::Module>, Diagnostics> {
+    keywright_module::load(&sources(configuration))
 }
 
 fn sources(configuration: &Configuration) -> Sources {

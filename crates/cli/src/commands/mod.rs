@@ -5,6 +5,7 @@ mod completions;
 mod local;
 mod output;
 mod plan;
+mod rehearse;
 mod saved;
 mod schema;
 mod show;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Plan(arguments) => run_async(plan::run(&arguments)),
         Command::Apply(arguments) => run_async(apply::run(&arguments)),
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
+        Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::State(arguments) => match arguments.command {
@@ -66,6 +68,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Plan(arguments) => arguments.configuration.json,
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
+        Command::Rehearse(arguments) => arguments.configuration.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),
