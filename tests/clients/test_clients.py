@@ -1,5 +1,6 @@
 """Real AWS clients against the embedded AWS: the README's commands, and the life of a ciphertext."""
 
+import datetime
 import json
 
 import botocore.exceptions
@@ -77,6 +78,16 @@ def test_describe_alarms_by_prefix_and_by_name(operator_environment, applied):
     assert name in [alarm["AlarmName"] for alarm in some]
 
 
+def test_get_metric_statistics_of_what_kms_does_not_publish_is_empty(operator_environment, applied):
+    answer = aws(
+        operator_environment, "cloudwatch", "get-metric-statistics", "--namespace", "AWS/KMS",
+        "--metric-name", "DecryptCount", "--dimensions", f"Name=KeyId,Value={applied['kms_key_id']}",
+        "--statistics", "Sum", "--period", "300", "--start-time", "2026-01-01T00:00:00Z",
+        "--end-time", "2026-01-02T00:00:00Z",
+    )
+    assert answer == {"Label": "DecryptCount", "Datapoints": []}
+
+
 def test_list_subscriptions_by_topic(operator_environment, applied):
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:cloudwatch-alarms"
     sns = client(operator_environment, "sns")
@@ -88,6 +99,57 @@ def test_list_subscriptions_by_topic(operator_environment, applied):
         ("email", "oncall@example.com", topic)
     ]
     assert made["SubscriptionArn"].startswith(topic)
+
+
+# --- metrics and alarms ---------------------------------------------------------------------------
+
+
+def test_metrics_are_published_listed_and_read_back(operator_environment):
+    cloudwatch = client(operator_environment, "cloudwatch")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    dimensions = [{"Name": "Operation", "Value": "Decrypt"}]
+    cloudwatch.put_metric_data(Namespace="Clients", MetricData=[
+        {"MetricName": "Requests", "Dimensions": dimensions, "Timestamp": now, "Values": [1.0, 3.0], "Counts": [2.0, 1.0]},
+        {"MetricName": "Requests", "Dimensions": dimensions, "Timestamp": now, "Value": 5.0},
+    ])
+    listed = cloudwatch.list_metrics(Namespace="Clients")["Metrics"]
+    assert listed == [{"Namespace": "Clients", "MetricName": "Requests", "Dimensions": dimensions}]
+    since, until = now - datetime.timedelta(minutes=5), now + datetime.timedelta(minutes=5)
+    points = cloudwatch.get_metric_statistics(
+        Namespace="Clients", MetricName="Requests", Dimensions=dimensions, Period=60, Statistics=["Sum", "SampleCount"],
+        StartTime=since, EndTime=until,
+    )["Datapoints"]
+    assert [(point["Sum"], point["SampleCount"]) for point in points] == [(10.0, 4.0)]
+    stat = {"Metric": {"Namespace": "Clients", "MetricName": "Requests", "Dimensions": dimensions}, "Period": 60, "Stat": "p50"}
+    results = cloudwatch.get_metric_data(
+        StartTime=since, EndTime=until, MetricDataQueries=[{"Id": "middle", "MetricStat": stat}]
+    )["MetricDataResults"]
+    assert [(result["Id"], result["Values"]) for result in results] == [("middle", [1.0])]
+    said = aws(
+        operator_environment, "cloudwatch", "get-metric-statistics", "--namespace", "Clients", "--metric-name", "Requests",
+        "--dimensions", "Name=Operation,Value=Decrypt", "--statistics", "Maximum", "--period", "60",
+        "--start-time", since.isoformat(), "--end-time", until.isoformat(),
+    )
+    assert [point["Maximum"] for point in said["Datapoints"]] == [5.0]
+    refused("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="AWS/KMS", MetricData=[
+        {"MetricName": "SuccessfulRequest", "Value": 1.0}
+    ])
+
+
+def test_a_state_that_is_set_stands_in_the_history(operator_environment):
+    cloudwatch = client(operator_environment, "cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="clients", Namespace="Clients", MetricName="Nothing", Statistic="Sum", Period=300, EvaluationPeriods=1,
+        Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+    )
+    aws(operator_environment, "cloudwatch", "set-alarm-state", "--alarm-name", "clients", "--state-value", "ALARM",
+        "--state-reason", "trying")
+    items = cloudwatch.describe_alarm_history(AlarmName="clients", ScanBy="TimestampAscending")["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in items][:2] == [
+        'Alarm "clients" created', "Alarm updated from INSUFFICIENT_DATA to ALARM",
+    ]
+    assert json.loads(items[1]["HistoryData"])["newState"]["stateReason"] == "trying"
+    refused("ResourceNotFound", cloudwatch.set_alarm_state, AlarmName="gone", StateValue="OK", StateReason="x")
 
 
 # --- a round trip, with each neighbour that is refused -------------------------------------------
@@ -191,3 +253,70 @@ def test_the_account_number_is_its_root_user(root_environment, operator_environm
     assert root["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
     operator = client(operator_environment, "sts").get_caller_identity()
     assert operator["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/operator"
+
+
+# --- CloudTrail ---------------------------------------------------------------------------------
+
+
+def test_lookup_events_shows_a_decryption_with_its_key(operator_environment, own_key):
+    kms = client(operator_environment, "kms")
+    blob = kms.encrypt(KeyId=own_key["KeyId"], Plaintext=b"a secret", EncryptionContext={"App": "a"})["CiphertextBlob"]
+    kms.decrypt(CiphertextBlob=blob, EncryptionContext={"App": "a"})
+    arn = own_key["Arn"]
+    attribute = {"AttributeKey": "ResourceName", "AttributeValue": arn}
+    pages = client(operator_environment, "cloudtrail").get_paginator("lookup_events")
+    events = [event for page in pages.paginate(LookupAttributes=[attribute]) for event in page["Events"]]
+    event = next(event for event in events if event["EventName"] == "Decrypt")
+    assert (event["EventSource"], event["Username"], event["ReadOnly"]) == ("kms.amazonaws.com", "operator", "true")
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["resources"] == [{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": arn}]
+    assert record["requestParameters"]["encryptionContext"] == {"App": "a"}
+    assert record["userAgent"].startswith("Boto3/")
+    by_cli = aws(
+        operator_environment,
+        *["cloudtrail", "lookup-events", "--lookup-attributes"],
+        f"AttributeKey=EventId,AttributeValue={event['EventId']}",
+    )["Events"]
+    assert [found["EventId"] for found in by_cli] == [event["EventId"]]
+
+
+def test_a_trail_brings_a_denied_call_to_its_log_group(operator_environment, own_key):
+    iam, logs = client(operator_environment, "iam"), client(operator_environment, "logs")
+    group = "/clients/trail"
+    logs.create_log_group(logGroupName=group)
+    statement = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName="trail-to-logs", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    group_arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+    arguments = ["--name", "clients", "--s3-bucket-name", "a-bucket", "--is-multi-region-trail"]
+    arguments += ["--cloud-watch-logs-log-group-arn", group_arn, "--cloud-watch-logs-role-arn", role]
+    trail = client(operator_environment, "cloudtrail")
+    refused(
+        "InvalidCloudWatchLogsLogGroupArnException",
+        trail.create_trail,
+        Name="clients",
+        S3BucketName="a-bucket",
+        CloudWatchLogsLogGroupArn=group_arn,
+        CloudWatchLogsRoleArn=role,
+    )
+    writes = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group_arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [writes]})
+    iam.put_role_policy(RoleName="trail-to-logs", PolicyName="write", PolicyDocument=policy)
+    made = aws(operator_environment, "cloudtrail", "create-trail", *arguments)
+    assert made["TrailARN"] == f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/clients"
+    aws(operator_environment, "cloudtrail", "start-logging", "--name", "clients")
+    iam.create_user(UserName="nobody-at-all")
+    key = iam.create_access_key(UserName="nobody-at-all")["AccessKey"]
+    nobody = {
+        **operator_environment,
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    refused("AccessDeniedException", client(nobody, "kms").encrypt, KeyId=own_key["KeyId"], Plaintext=b"x")
+    pattern = '{ ($.errorCode = "AccessDenied*") && ($.errorMessage = "*' + own_key["Arn"] + '*") }'
+    found = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+    assert [json.loads(event["message"])["eventName"] for event in found] == ["Encrypt"]
+    assert found[0]["logStreamName"] == f"{ACCOUNT}_CloudTrail_{REGION}"
+    status = aws(operator_environment, "cloudtrail", "get-trail-status", "--name", "clients")
+    assert status["IsLogging"] is True and "LatestCloudWatchLogsDeliveryTime" in status
+    trail.delete_trail(Name="clients")

@@ -36,10 +36,26 @@ const STEPS: &[Step] = &[
         run: || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]),
     },
     Step { name: "tests", run: || cargo(&["test", "--workspace", "--no-fail-fast"]) },
+    Step { name: "proofs", run: proofs },
     Step { name: "clients", run: clients },
     Step { name: "docs", run: docs },
     Step { name: "licences", run: licences },
 ];
+
+/// The prover against brute force, on more policies than the tests try: a process for every so many, since the library
+/// of languages never frees what it made. Optimised, with the debug assertions of the tests.
+fn proofs() -> Result<(), String> {
+    (0..PROOF_SLICES).try_for_each(|slice| {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(["test", "--quiet", "--package", "keywright-policy", "--test", "prove_random"])
+            .args(["--config", "profile.dev.package.keywright-policy.opt-level=2"])
+            .args(["--", "--nocapture"])
+            .env("KEYWRIGHT_PROOF_SEED", (slice * PROOF_SLICE).to_string())
+            .env("KEYWRIGHT_PROOF_CASES", PROOF_SLICE.to_string());
+        status(&mut command)
+    })
+}
 
 /// Real AWS clients against `keywright local`: a virtual environment with pinned versions, made here.
 fn clients() -> Result<(), String> {
@@ -120,4 +136,6 @@ fn usage(problem: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
+const PROOF_SLICES: u32 = 10;
+const PROOF_SLICE: u32 = 10_000;
 const CARGO_DENY: &str = "0.20.2";

@@ -5,6 +5,7 @@ use aws_sdk_kms::types::{AliasListEntry, KeyMetadata};
 use keywright_engine::ProviderError;
 use tokio::sync::OnceCell;
 
+use crate::access::PolicyOf;
 use crate::attributes::Texts;
 use crate::calls::lock;
 use crate::iam::RoleFacts;
@@ -22,6 +23,10 @@ pub(crate) struct Facts {
     pub(crate) roles: Memo<Option<Arc<RoleFacts>>>,
     /// The ARNs of the managed policies of a role; none where there is no role.
     pub(crate) attachments: Memo<Option<Arc<Vec<String>>>>,
+    /// What managed policies say, by ARN.
+    pub(crate) policy_documents: Memo<Option<String>>,
+    /// The policies of groups, by name.
+    pub(crate) group_policies: Memo<Arc<Vec<PolicyOf>>>,
 }
 
 impl Facts {
@@ -34,6 +39,8 @@ impl Facts {
         self.aliases.clear();
         self.roles.clear();
         self.attachments.clear();
+        self.policy_documents.clear();
+        self.group_policies.clear();
     }
 
     /// Forgets a key, for it was written to.

@@ -6,12 +6,15 @@
 //! several resources need are read once a refresh (`facts`); errors are told apart in one place
 //! (`error`); what takes AWS a while to see is retried in one way (`patience`).
 //!
+//! `access` reads who has access to a key, for questions; it writes nothing.
+//!
 //! Where to go next: `kind/mod.rs` lists the kinds, and what each must do. `transport.rs` is how an
 //! AWS in the same process takes the place of the network.
 //!
 //! **Invariant:** this crate does what it is told. It never decides what should exist, and never
 //! knows who answers it: all it knows of AWS went over HTTP.
 
+mod access;
 mod attributes;
 mod calls;
 mod clients;
@@ -31,6 +34,7 @@ mod tags;
 mod testing;
 mod transport;
 
+pub use access::{KeyAccess, PolicyOf, PrincipalPolicies};
 pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;
 pub use provider::AwsProvider;

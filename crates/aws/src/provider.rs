@@ -13,7 +13,7 @@ use crate::{Options, clients, iam, kms};
 
 /// The engine's provider, over the AWS SDK.
 pub struct AwsProvider {
-    cloud: Cloud,
+    pub(crate) cloud: Cloud,
 }
 
 impl AwsProvider {

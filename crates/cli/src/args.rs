@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
-use keywright_module::Assignment;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use keywright_model::{AccountId, Region};
+use keywright_module::{Assignment, nearest};
+use keywright_policy::KMS_ACTIONS;
+
+use crate::caller::Caller;
 
 /// Provision one AWS KMS key done right, and rehearse its life offline.
 #[derive(Debug, Parser)]
@@ -25,6 +29,10 @@ pub(crate) enum Command {
     Destroy(DestroyArguments),
     /// Play the key's whole life offline, and try what it promises
     Rehearse(RehearseArguments),
+    /// Say whether a principal may do something with a key, and why
+    Can(CanArguments),
+    /// Say who can do something with a key, and by which way; without an action, a table
+    WhoCan(WhoCanArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -65,6 +73,30 @@ pub(crate) struct Configuration {
     /// Print data for programs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The same, with the folder behind `--dir`: the words of these commands are their own.
+#[derive(Debug, Clone)]
+pub(crate) struct InFolder(pub(crate) Configuration);
+
+impl Args for InFolder {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Configuration::augment_args(command).mut_arg("folder", |folder| folder.long("dir"))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for InFolder {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Configuration::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 /// Values of variables, in the order in which they were typed: later ones win.
@@ -197,6 +229,85 @@ pub(crate) struct DestroyArguments {
     pub(crate) auto_approve: bool,
 }
 
+/// Which key a question is about, and where its policy comes from: the modules of the folder, unless another source is
+/// named.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("source").args(["live", "policy", "plan", "template"]))]
+pub(crate) struct SubjectArguments {
+    #[command(flatten)]
+    pub(crate) configuration: InFolder,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Ask AWS what the folder's keys have now
+    #[arg(long, help_heading = SOURCES)]
+    pub(crate) live: bool,
+    /// A key policy in a file; `-` reads standard input
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) policy: Option<PathBuf>,
+    /// A plan as JSON: `terraform show -json`, `keywright plan --json`
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) plan: Option<PathBuf>,
+    /// A CloudFormation template, YAML or JSON
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) template: Option<PathBuf>,
+    /// The value of a parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value, requires = "template", help_heading = SOURCES)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The account of the key, where the source does not tell
+    #[arg(long, value_name = "ID", value_parser = account, help_heading = SOURCES)]
+    pub(crate) account: Option<AccountId>,
+    /// The Region of the key, where the source does not tell
+    #[arg(long, value_name = "REGION", value_parser = region, help_heading = SOURCES)]
+    pub(crate) region: Option<Region>,
+    /// Only this key: address, ARN, ID, alias, Region, `primary` or `replica`; with `--policy`, the ARN of its key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+impl SubjectArguments {
+    /// The same, about this key only.
+    pub(crate) fn with_key(&self, key: Option<&str>) -> Self {
+        Self { key: key.map(str::to_owned).or_else(|| self.key.clone()), ..self.clone() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CanArguments {
+    /// Who: the ARN of a user, role or session, an account ID, `root`, `user/NAME` or `role/NAME` of the key's account, or a
+    /// service such as `s3.amazonaws.com`
+    #[arg(value_parser = Caller::parse)]
+    pub(crate) principal: Caller,
+    /// What: `kms:Decrypt`, or `Decrypt`
+    #[arg(value_parser = action)]
+    pub(crate) action: &'static str,
+    /// Only this key, as `--key` names it; all keys of the source otherwise, each with an answer of its own
+    #[arg(value_name = "KEY", conflicts_with = "key")]
+    pub(crate) which: Option<String>,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
+    /// What is known of the request: a condition key and its value; again for a further value
+    #[arg(long, value_name = "KEY=VALUE", value_parser = name_and_value)]
+    pub(crate) context: Vec<(String, String)>,
+    /// An IAM policy of the principal; with one, these are all that it has
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    pub(crate) identity_policy: Vec<PathBuf>,
+    /// The permissions boundary of the principal
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    pub(crate) boundary: Option<PathBuf>,
+    /// Exit with 0 when every answer is yes, 3 when one is no, 1 on errors
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArguments {
+    /// What: `kms:Decrypt`, or `Decrypt`; without it, a table of who can do what
+    #[arg(value_parser = action)]
+    pub(crate) action: Option<&'static str>,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArguments {
     #[command(flatten)]
@@ -271,6 +382,9 @@ pub(crate) struct LocalArguments {
     /// The account of the operator whose key is printed
     #[arg(long, value_name = "ID", default_value = "111122223333")]
     pub(crate) account: String,
+    /// A clock that stands at this time, such as 2026-01-01T00:00:00Z, until `/_keywright/clock` moves it
+    #[arg(long, value_name = "TIME")]
+    pub(crate) clock: Option<jiff::Timestamp>,
     /// Print where it listens, and the operator's key, as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -283,6 +397,28 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// An action of KMS by its name, with or without `kms:`; case does not count.
+fn action(text: &str) -> Result<&'static str, String> {
+    let named = if text.contains(':') { text.to_owned() } else { format!("kms:{text}") };
+    if let Some(known) = KMS_ACTIONS.iter().find(|it| it.eq_ignore_ascii_case(&named)) {
+        return Ok(known);
+    }
+    let meant = nearest(&named, KMS_ACTIONS.iter().copied());
+    Err(match meant {
+        Some(meant) => format!("KMS has no such action; did you mean `{meant}`?"),
+        None => "KMS has no such action".to_owned(),
+    })
+}
+
+fn account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).map_err(|error| error.to_string())
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    Region::parse(text).map_err(|error| error.to_string())
+}
+
+const SOURCES: &str = "Sources";
 const VAR: &str = "var";
 const VAR_FILE: &str = "var-file";
 

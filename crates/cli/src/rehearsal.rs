@@ -63,24 +63,25 @@ fn furnish(aws: &Aws, desired: &[Desired]) -> Result<Vec<String>, Diagnostics> {
 /// Something that a module names but does not make.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Named {
-    LogGroup(Arn),
     Role(Arn),
     Topic(Arn),
+    /// The log group that a trail delivers to: it is made with its trail.
+    TrailLogGroup(Arn),
     User(Arn),
 }
 
 impl Named {
     fn arn(&self) -> &Arn {
         match self {
-            Self::LogGroup(arn) | Self::Role(arn) | Self::Topic(arn) | Self::User(arn) => arn,
+            Self::Role(arn) | Self::Topic(arn) | Self::TrailLogGroup(arn) | Self::User(arn) => arn,
         }
     }
 
     fn ensure(&self, aws: &Aws) -> Result<bool, keywright_local::EnsureError> {
         match self {
-            Self::LogGroup(arn) => aws.ensure_log_group(arn),
             Self::Role(arn) => aws.ensure_role(arn),
             Self::Topic(arn) => aws.ensure_sns_topic(arn),
+            Self::TrailLogGroup(arn) => aws.ensure_trail(arn),
             Self::User(arn) => aws.ensure_user(arn),
         }
     }
@@ -129,7 +130,7 @@ fn in_resource(desired: &Desired, resource: &DesiredResource) -> Vec<Named> {
                 let partition = desired.region.partition();
                 Arn::new(partition, "logs", Some(&desired.region), Some(&desired.account), &resource).ok()
             })
-            .map(Named::LogGroup)
+            .map(Named::TrailLogGroup)
             .collect(),
         ResourceKind::KmsGrant => texts(resource, &["grantee_principal", "retiring_principal"])
             .filter_map(|text| Named::principal(&text))

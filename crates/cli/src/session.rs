@@ -10,7 +10,7 @@ use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
 use keywright_engine::{Engine, Provider, State, StateStore};
 use keywright_local::Aws;
 use keywright_model::{Address, Diagnostic, Diagnostics, ModuleName, Region, ResourceKind, Secret};
-use keywright_module::{Desired, Sources};
+use keywright_module::{Desired, Module, Sources};
 
 use crate::args::{Configuration, Connection};
 use crate::rehearsal::{self, Rehearsal};
@@ -56,6 +56,11 @@ impl Session {
         Ok(Self { engine, desired, provider, local })
     }
 
+    /// What speaks to AWS.
+    pub(crate) fn provider(&self) -> &AwsProvider {
+        &self.provider
+    }
+
     /// How many calls were sent to AWS, by operation.
     pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
         self.provider.calls()
@@ -74,14 +79,14 @@ impl Session {
 /// # Errors
 /// All that is wrong with the inputs.
 pub(crate) fn desired(configuration: &Configuration) -> Result<Vec<Desired>, Diagnostics> {
-    Ok(modules(configuration)?.iter().map(keywright_module::Module::desired).collect())
+    Ok(modules(configuration)?.iter().map(Module::desired).collect())
 }
 
-/// The modules of the folder.
+/// The folder's modules.
 ///
 /// # Errors
 /// All that is wrong with the inputs.
-pub(crate) fn modules(configuration: &Configuration) -> Result<Vec<keywright_module::Module>, Diagnostics> {
+pub(crate) fn modules(configuration: &Configuration) -> Result<Vec<Module>, Diagnostics> {
     keywright_module::load(&sources(configuration))
 }
 
@@ -121,7 +126,13 @@ fn forgotten(module: &ModuleName) -> Diagnostic {
 /// Where the state of a folder is.
 pub(crate) fn state_path(folder: &Path, local: bool) -> Result<PathBuf, Diagnostics> {
     let place = if local { private_folder(folder)? } else { directory(folder) };
-    Ok(place.join("terraform.tfstate"))
+    Ok(place.join(STATE))
+}
+
+/// The same, for who only looks: makes no folder.
+pub(crate) fn existing_state_path(folder: &Path, local: bool) -> PathBuf {
+    let place = directory(folder);
+    if local { place.join(PRIVATE).join(STATE) } else { place.join(STATE) }
 }
 
 /// The folder itself, or the one that an inputs file stands in.
@@ -132,7 +143,7 @@ fn directory(folder: &Path) -> PathBuf {
 /// `.keywright`, which is for its owner alone.
 fn private_folder(folder: &Path) -> Result<PathBuf, Diagnostics> {
     use std::os::unix::fs::DirBuilderExt;
-    let path = directory(folder).join(".keywright");
+    let path = directory(folder).join(PRIVATE);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
         let summary = format!("`{}` cannot be made", path.display());
         Diagnostic::error("private-folder", summary).because(error.to_string()).help("make the folder writable")
@@ -182,3 +193,6 @@ fn announce(rehearsal: &Rehearsal) {
     }
     ui::say("");
 }
+
+const PRIVATE: &str = ".keywright";
+const STATE: &str = "terraform.tfstate";

@@ -64,40 +64,6 @@ pub(crate) fn trusts(trust: &Document, role: &Arn, principal: Principal, with_mf
     decide(&request, &policies).is_allowed()
 }
 
-/// The principal that an ARN names; a role stands for a session of it.
-///
-/// `named_in` are ARNs of roles that a policy names: a session's ARN does not tell its role's path.
-pub(crate) fn principal(arn: &Arn, named_in: &[Arn]) -> Option<Principal> {
-    let account = AccountId::parse(arn.account()).ok()?;
-    match (arn.service(), arn.resource()) {
-        ("iam", "root") => Some(Principal::Root(account)),
-        ("iam", resource) if resource.starts_with("user/") => Some(Principal::User { arn: arn.clone() }),
-        ("iam", resource) if resource.starts_with("role/") => {
-            let name = resource.rsplit('/').next()?;
-            let session = format!("arn:{}:sts::{account}:assumed-role/{name}/keywright", arn.partition());
-            Some(Principal::Session { session: Arn::parse(&session).ok()?, role: arn.clone() })
-        }
-        ("sts", resource) if resource.starts_with("assumed-role/") => {
-            Some(Principal::Session { session: arn.clone(), role: role_of_session(arn, named_in)? })
-        }
-        ("sts", resource) if resource.starts_with("federated-user/") => {
-            Some(Principal::FederatedUser { arn: arn.clone() })
-        }
-        _ => None,
-    }
-}
-
-/// A role's name is unique in its account, whatever its path.
-fn role_of_session(session: &Arn, named_in: &[Arn]) -> Option<Arn> {
-    let name = session.resource_of_kind("assumed-role")?.split('/').next()?;
-    let is_it = |role: &&Arn| {
-        role.account() == session.account()
-            && role.resource_of_kind("role").and_then(|path| path.rsplit('/').next()) == Some(name)
-    };
-    let bare = || Arn::parse(&format!("arn:{}:iam::{}:role/{name}", session.partition(), session.account())).ok();
-    named_in.iter().find(is_it).cloned().or_else(bare)
-}
-
 /// The ARNs that a policy's `Allow` statements name.
 pub(crate) fn named_arns(document: &Document) -> Vec<Arn> {
     let allows = document.statements.iter().filter(|statement| statement.effect == Effect::Allow);
@@ -124,7 +90,7 @@ pub(crate) fn administrator_roles(document: &Document, key: &KeyPlace) -> Vec<Ar
             && arn.resource().starts_with("role/")
             && !arn.resource().starts_with("role/aws-service-role/")
     };
-    let may = |arn: &Arn| principal(arn, &[]).is_some_and(|principal| names(document, principal, key));
+    let may = |arn: &Arn| Principal::of_arn(arn, &[]).is_some_and(|principal| names(document, principal, key));
     named_arns(document).into_iter().filter(is_role).filter(may).collect()
 }
 
@@ -201,7 +167,8 @@ mod tests {
     #[track_caller]
     fn check(statements: Value, expect_named: bool, expect_delegating: bool) {
         let document = policy(statements);
-        let caller = principal(&Arn::parse(CALLER).expect("an ARN"), &named_arns(&document)).expect("a principal");
+        let caller =
+            Principal::of_arn(&Arn::parse(CALLER).expect("an ARN"), &named_arns(&document)).expect("a principal");
         assert_eq!(names(&document, caller, &place()), expect_named, "named");
         assert_eq!(delegates(&document, &place()), expect_delegating, "delegating");
     }

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 use crate::facts::Facts;
 use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_moves, find_reinstated, plan, scope};
 use crate::provider::{Actor, Attributes, Provider};
-use crate::refresh::{refresh, take_in};
+use crate::refresh::{KeyReader, readers, refresh, take_in};
 use crate::saved::SavedPlan;
 use crate::state::{Journal, State, StateError, StateLock, StateStore};
 
@@ -116,6 +116,15 @@ impl Engine {
         let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// The modules' keys that the state holds, and who may read each. Changes nothing, and takes no lock.
+    ///
+    /// # Errors
+    /// When the state cannot be read, AWS cannot be asked, or nobody is found who may.
+    pub async fn key_readers(&self, desired: &[Desired]) -> Result<Vec<KeyReader>, EngineError> {
+        let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, Mode::Normal)).collect();
+        readers(self.provider.as_ref(), &self.store.load()?, &scopes).await
     }
 
     /// Takes a saved plan up again.
@@ -243,7 +252,7 @@ impl Engine {
         let unreadable = |_| format!("its trust policy cannot be read: {trust}");
         let trust = Document::parse(trust, PolicyKind::Trust).map_err(unreadable)?;
         let caller = &plan.caller;
-        let by_name = authority::principal(&caller.arn, &authority::named_arns(&trust));
+        let by_name = Principal::of_arn(&caller.arn, &authority::named_arns(&trust));
         let somebody = [by_name, Some(Principal::Root(caller.account.clone()))];
         let admits = |with_mfa| {
             let mut somebody = somebody.iter().flatten();

@@ -32,6 +32,7 @@ pub use plan::{
     PrerequisiteChange, ResourceChange,
 };
 pub use provider::*;
+pub use refresh::KeyReader;
 pub use saved::SavedPlan;
 pub use schema::{Attribute, Compare, DefaultValue, Presence, Schema, schema};
 pub use state::{Instance, LockInfo, State, StateError, StateStore};

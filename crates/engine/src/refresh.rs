@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use keywright_model::{AccountId, Address, Arn, ResourceKind};
-use keywright_policy::{Document, PolicyKind};
+use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Value, json};
 
 use crate::address::InstanceKey;
@@ -33,6 +33,37 @@ pub(crate) async fn refresh(
     let roles = reader.roles(&observed).await?;
     let pending = reader.pending().await?;
     Ok(Facts { caller: reader.caller, observed, roles, pending, actors })
+}
+
+/// A key that the state holds, and who reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyReader {
+    /// Its address.
+    pub address: Address,
+    /// Its ARN.
+    pub arn: Arn,
+    /// Who may probably read it; who comes first is tried first. Roles are assumed where they are needed.
+    pub actors: Vec<Actor>,
+}
+
+/// Finds out who may read each key, without reading them.
+pub(crate) async fn readers(
+    provider: &dyn Provider,
+    state: &State,
+    scopes: &[Scope],
+) -> Result<Vec<KeyReader>, EngineError> {
+    provider.begin_refresh();
+    let caller = provider.caller().await.map_err(|error| failed("asking whose credentials these are", error))?;
+    check_account(&caller, scopes)?;
+    let reader = Reader { provider, state, scopes, caller };
+    let chosen = reader.actors().await?;
+    let current = chosen.into_iter().filter(|(key, _)| key.deposed.is_none());
+    let readers = current.filter_map(|(key, chosen)| {
+        let arn = state.attributes(&key.address)?.get("arn").and_then(Value::as_str)?;
+        let actors = std::iter::once(chosen.actor).chain(chosen.others).collect();
+        Some(KeyReader { arn: Arn::parse(arn).ok()?, address: key.address, actors })
+    });
+    Ok(readers.collect())
 }
 
 /// Takes what was read into a state. What is gone is taken out. Gives what was changed outside.
@@ -127,7 +158,7 @@ impl Reader<'_> {
         let (Some(place), Some(policy)) = (place, policy) else {
             return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
         };
-        let caller = authority::principal(&self.caller.arn, &authority::named_arns(&policy));
+        let caller = Principal::of_arn(&self.caller.arn, &authority::named_arns(&policy));
         let named = caller.is_some_and(|caller| authority::names(&policy, caller, &place));
         if named || authority::delegates(&policy, &place) {
             return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });

@@ -39,25 +39,41 @@ struct Permission {
     resource: String,
 }
 
+/// What `SUBSCRIPTION` and `TOKEN` stand for in the inputs.
+#[derive(Default)]
+struct Names {
+    subscription: String,
+    token: String,
+}
+
+impl Names {
+    fn fill(&self, text: &str) -> String {
+        text.replace("SUBSCRIPTION", &self.subscription).replace("TOKEN", &self.token)
+    }
+}
+
 impl Area {
     fn service(&self) -> Service {
         let named = |service: &Service| format!("{service:?}") == self.service;
         Service::ALL.into_iter().find(named).expect("a service")
     }
 
-    /// A new AWS in which the setup has been made, seen by its root user; and the id of a subscription in it.
-    fn prepared(&self) -> (Client, String) {
+    /// A new AWS in which the setup has been made, seen by its root user; and what inputs can name in it.
+    fn prepared(&self) -> (Client, Names) {
         let root = Client::root();
-        let answers: Vec<_> = self.setup.iter().map(|call| send(&root, self.service(), call, "").ok()).collect();
+        let setup = self.setup.iter();
+        let answers: Vec<_> = setup.map(|call| send(&root, self.service(), call, &Names::default()).ok()).collect();
         let last = answers.last().expect("a setup");
         let arn = last.elements("SubscriptionArn").into_iter().next().unwrap_or_default();
-        (root, arn.rsplit(':').next().unwrap_or_default().to_owned())
+        let subscription = arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let token = sent_token(&root).unwrap_or_default();
+        (root, Names { subscription, token })
     }
 
     /// What the case is answered for a user with these statements.
     fn answer(&self, case: &Case, statements: &Value) -> Answered {
-        let (root, subscription) = self.prepared();
-        send(&user(&root, statements), self.service(), &case.call, &subscription)
+        let (root, names) = self.prepared();
+        send(&user(&root, statements), self.service(), &case.call, &names)
     }
 }
 
@@ -106,11 +122,16 @@ fn each_operation_that_is_carried_out_has_a_case() {
         for entry in World::operations(area.service()) {
             let has_case = area.cases.iter().any(|case| case.call.operation == entry.name);
             let call = Call { operation: entry.name.to_owned(), input: json!({}) };
-            let answer = send(&root, area.service(), &call, "");
+            let answer = send(&root, area.service(), &call, &Names::default());
             let is_unsupported = answer.code().starts_with("UnsupportedOperation");
             assert!(has_case != is_unsupported, "{} {}: {}", area.service, entry.name, answer.text);
         }
     }
+}
+
+/// The token that waits to be sent to an endpoint.
+fn sent_token(root: &Client) -> Option<String> {
+    root.aws.with_world(|world| world.sns.deliveries.values().find_map(|delivery| delivery.token()).map(str::to_owned))
 }
 
 fn areas() -> Vec<Area> {
@@ -133,15 +154,13 @@ fn is_denied(area: &Area, case: &Case, answer: &Answered, check: &Permission, re
     assert!(message.contains(&what) && message.contains(reason), "{}: {message}", case.call.operation);
 }
 
-fn send(client: &Client, service: Service, call: &Call, subscription: &str) -> Answered {
+fn send(client: &Client, service: Service, call: &Call, names: &Names) -> Answered {
     if service != Service::Sns {
         return client.json(service, &call.operation, &call.input);
     }
     let members = call.input.as_object().expect("an object");
-    let parameters: Vec<(String, String)> = members
-        .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().expect("a text").replace("SUBSCRIPTION", subscription)))
-        .collect();
+    let parameters: Vec<(String, String)> =
+        members.iter().map(|(name, value)| (name.clone(), names.fill(value.as_str().expect("a text")))).collect();
     let borrowed: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     client.query(service, &call.operation, &borrowed)
 }

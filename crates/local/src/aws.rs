@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::{Request, Response};
 use keywright_model::{AccountId, Arn, Partition, Secret};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::AwsError;
 use crate::ids::Ids;
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Observed};
 use crate::store::{Change, Store, StoreError, Ticket};
 use crate::world::World;
-use crate::{iam, pipeline};
+use crate::{cloudtrail, iam, kms, pipeline, sns};
 
 /// An AWS of one's own, which enforces policies. Clones share the same world.
 #[derive(Clone)]
@@ -90,13 +91,23 @@ impl Aws {
             Some(folder) => Store::open(folder, world.tables())?,
             None => Store::in_memory(),
         };
-        let shared = Shared { world, store: Some(store), calls: VecDeque::new() };
-        Ok(Self(Arc::new(Inner { clock: options.clock, ids: options.ids, shared: Mutex::new(shared) })))
+        let shared = Shared { world, store: Some(store), calls: VecDeque::new(), unwritten: Vec::new() };
+        Ok(Self(Arc::new(Inner {
+            clock: options.clock,
+            ids: options.ids,
+            in_flight: sns::InFlight::default(),
+            mail: Notify::new(),
+            endpoint: Mutex::new(None),
+            shared: Mutex::new(shared),
+        })))
     }
 
     /// Answers a request as AWS would. Never panics; what was answered is on the disk.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        pipeline::handle(&self.0, request).await
+        match self.certificate(&request) {
+            Some(certificate) => certificate,
+            None => pipeline::handle(&self.0, request).await,
+        }
     }
 
     /// Answers a request whose body could not be taken.
@@ -137,6 +148,23 @@ impl Aws {
         self.change(|world, inner| iam::ensure_user(world, arn, inner.clock.now(), &inner.ids))
     }
 
+    /// Says where this AWS is reached, for the links in what it sends. Until then they name AWS's own endpoints.
+    pub fn reachable_at(&self, endpoint: &str) {
+        *self.0.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(endpoint.trim_end_matches('/').into());
+    }
+
+    /// Lets happen what time alone has brought about since the last call.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn settle(&self) -> Result<(), EnsureError> {
+        self.change_and_wait(|world, inner| {
+            world.settle(inner.clock.now(), &inner.ids);
+            Ok(())
+        })
+        .await
+    }
+
     /// Writes what waits and lets go of the folder. Clones answer every later call with an error.
     pub fn close(self) {
         let store = self.0.lock().store.take();
@@ -150,15 +178,39 @@ impl Aws {
         &self,
         change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
     ) -> Result<T, EnsureError> {
-        let (outcome, ticket) = {
-            let mut shared = self.0.lock();
-            let outcome = change(&mut shared.world, &self.0);
-            shared.record_inside();
-            let ticket = shared.conclude(outcome.is_ok())?;
-            (outcome?, ticket)
-        };
+        let (outcome, ticket) = self.begin(change)?;
         ticket.durable_blocking()?;
         Ok(outcome)
+    }
+
+    /// As [`Aws::change`], without blocking the thread.
+    pub(crate) async fn change_and_wait<T>(
+        &self,
+        change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
+    ) -> Result<T, EnsureError> {
+        let (outcome, ticket) = self.begin(change)?;
+        ticket.durable().await?;
+        Ok(outcome)
+    }
+
+    fn begin<T>(
+        &self,
+        change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
+    ) -> Result<(T, Ticket), EnsureError> {
+        let mut shared = self.0.lock();
+        let outcome = change(&mut shared.world, &self.0);
+        shared.observe_inside();
+        let ticket = shared.conclude(outcome.is_ok())?;
+        Ok((outcome?, ticket))
+    }
+
+    /// Looks at the world.
+    pub(crate) fn with_world<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.0.lock().world)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
     }
 }
 
@@ -172,6 +224,10 @@ impl fmt::Debug for Aws {
 pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
+    pub(crate) in_flight: sns::InFlight,
+    /// Told when there may be something to deliver.
+    pub(crate) mail: Notify,
+    endpoint: Mutex<Option<String>>,
     shared: Mutex<Shared>,
 }
 
@@ -179,6 +235,11 @@ impl Inner {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         // A panic inside is caught and rolled back before the lock is let go.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where this AWS is reached, if that was said.
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -188,41 +249,69 @@ pub(crate) struct Shared {
     /// None once it is closed.
     store: Option<Store>,
     calls: VecDeque<CallRecord>,
+    /// What was observed since the last conclusion.
+    unwritten: Vec<Observed>,
 }
 
 impl Shared {
-    /// Keeps a record of a call, and drops the oldest of too many.
-    pub(crate) fn record(&mut self, record: CallRecord) {
+    /// Keeps the record of a call, and drops the oldest of too many.
+    pub(crate) fn observe(&mut self, observed: Observed) {
         if self.calls.len() == MAX_CALLS {
             self.calls.pop_front();
         }
-        self.calls.push_back(record);
+        self.calls.push_back(observed.record.clone());
+        self.unwritten.push(observed);
     }
 
     /// Keeps the records of calls that were made inside.
-    pub(crate) fn record_inside(&mut self) {
-        for record in std::mem::take(&mut self.world.calls_inside) {
-            self.record(record);
+    pub(crate) fn observe_inside(&mut self) {
+        for observed in std::mem::take(&mut self.world.calls_inside) {
+            self.observe(observed);
         }
     }
 
-    /// Hands the changes of a call that succeeded to the store; takes those of a failed one back.
+    /// Hands the changes of a call that succeeded to the store; takes those of a failed one back. What was observed of
+    /// it is written either way.
     ///
     /// # Errors
     /// When the store is closed or a record cannot be written; then the changes are taken back.
     pub(crate) fn conclude(&mut self, succeeded: bool) -> Result<Ticket, AwsError> {
-        let changes = match succeeded {
-            true => changes(&mut self.world),
-            false => Ok(Vec::new()),
-        };
-        let (Ok(changes), Some(store)) = (changes, &mut self.store) else {
-            self.world.tables().into_iter().for_each(|table| table.roll_back());
+        if !succeeded {
+            self.roll_back();
+        }
+        for observed in std::mem::take(&mut self.unwritten) {
+            tell(observed, &mut self.world);
+        }
+        let (Ok(changes), Some(store)) = (changes(&mut self.world), &mut self.store) else {
+            self.roll_back();
             return Err(AwsError::internal());
         };
-        for table in self.world.tables() {
-            if succeeded { table.accept() } else { table.roll_back() }
-        }
+        self.world.tables().into_iter().for_each(|table| table.accept());
         Ok(store.submit(changes))
+    }
+
+    /// Hands what time has brought about to the store, so that it stays whatever becomes of the call behind it.
+    ///
+    /// # Errors
+    /// As [`Shared::conclude`].
+    pub(crate) fn conclude_settling(&mut self) -> Result<(), AwsError> {
+        self.observe_inside();
+        if self.unwritten.is_empty() && self.world.tables().iter().all(|table| !table.is_changed()) {
+            return Ok(());
+        }
+        self.conclude(true).map(drop)
+    }
+
+    fn roll_back(&mut self) {
+        self.world.tables().into_iter().for_each(|table| table.roll_back());
+    }
+}
+
+/// Tells the metrics and CloudTrail of a call.
+fn tell(observed: Observed, world: &mut World) {
+    kms::measure(&observed.record, world);
+    if let Some(event) = observed.event {
+        cloudtrail::keep(event, world);
     }
 }
 

@@ -34,6 +34,11 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still until it is moved.
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Moves a manual clock on; the computer's clock stays as it is.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual(at) = &self.0 {

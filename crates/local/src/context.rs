@@ -104,7 +104,7 @@ impl Via {
 }
 
 /// The principal of a service, from its endpoint in a Region: `s3.amazonaws.com` of `s3.eu-west-1.amazonaws.com`.
-fn service_principal(endpoint: &str) -> String {
+pub(crate) fn service_principal(endpoint: &str) -> String {
     match endpoint.split('.').collect::<Vec<_>>().as_slice() {
         [name, _, domain @ ..] if !domain.is_empty() => format!("{name}.{}", domain.join(".")),
         _ => endpoint.to_owned(),
@@ -121,6 +121,11 @@ impl Caller {
     pub(crate) fn root(account: AccountId) -> Self {
         let id = account.to_string();
         Self::without_policies(Principal::Root(account.clone()), account, &id)
+    }
+
+    /// Nobody, who addresses an account without a signature.
+    pub(crate) fn anonymous(account: AccountId) -> Self {
+        Self::without_policies(Principal::Anonymous, account, "anonymous")
     }
 
     fn without_policies(principal: Principal, account: AccountId, id: &str) -> Self {

@@ -84,7 +84,7 @@ impl AwsError {
             )
         });
         match service {
-            Service::Kms | Service::Logs => Self::new("AccessDeniedException", 400, message),
+            Service::Kms | Service::Logs | Service::CloudTrail => Self::new("AccessDeniedException", 400, message),
             Service::CloudWatch => Self::new("AccessDeniedException", 403, message).with_query_code("AccessDenied"),
             Service::Sns => Self::new("AuthorizationError", 403, message),
             Service::Iam | Service::Sts => Self::new("AccessDenied", 403, message),

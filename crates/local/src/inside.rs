@@ -73,12 +73,16 @@ impl Aws {
         parameters: Value,
     ) -> Result<Value, InsideError> {
         let mut answer = Err(AwsError::internal());
-        let changed = self.change(|world, inner| {
-            let now = inner.clock.now();
-            world.settle(now, &inner.ids);
-            answer = context(caller, region, world, now, &inner.ids)
-                .and_then(|call| run(service, operation, parameters, &call, world));
-            answer.as_ref().map(drop).map_err(|error| EnsureError::from(error.clone()))
+        let settled = self.change(|world, inner| {
+            world.settle(inner.clock.now(), &inner.ids);
+            Ok(())
+        });
+        let changed = settled.and_then(|()| {
+            self.change(|world, inner| {
+                answer = context(caller, region, world, inner.clock.now(), &inner.ids)
+                    .and_then(|call| run(service, operation, parameters, &call, world));
+                answer.as_ref().map(drop).map_err(|error| EnsureError::from(error.clone()))
+            })
         });
         match (answer, changed) {
             (Err(error), _) => Err(error.into()),

@@ -1,4 +1,4 @@
-//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs and SNS, in process or over HTTP, that verifies every
+//! An AWS of one's own: KMS, IAM, STS, CloudWatch, Logs, SNS and CloudTrail, in process or over HTTP, that verifies every
 //! signature and enforces every policy.
 //!
 //! A request takes one path, written once in `pipeline`: route, authenticate (`sigv4`), decode (`wire`), authorize
@@ -8,16 +8,22 @@
 //! Where to go next: [`Aws::open`] and [`Aws::handle`]; [`serve()`] for a port. To add an operation, implement
 //! `operation::Operation` and name it in its service's `operations!`.
 //!
+//! Nothing is sent, and nothing comes about, behind a caller's back: [`Aws::deliver_pending`] sends SNS's messages,
+//! each call settles what time has brought about, and [`serve()`] alone does both by itself.
+//!
 //! **Invariant:** nothing of keywright's engine, module or AWS client is known here; the only sharing is HTTP, and the
-//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone.
+//! policy evaluator. Time, ids and key material come from [`Clock`] and [`Ids`] alone, save two things: the key that
+//! SNS's messages are signed with, and the computer's time for the age of signatures where a port's clock is moved.
 
 #[cfg(test)]
 mod authorization_tests;
 mod aws;
 mod check;
 mod clock;
+mod cloudtrail;
 mod cloudwatch;
 mod context;
+mod control;
 mod error;
 mod iam;
 mod ids;
@@ -50,4 +56,5 @@ pub use inside::{InsideCaller, InsideError};
 pub use record::CallRecord;
 pub use serve::serve;
 pub use service::Service;
+pub use sns::{Deliveries, HttpTransport, InboxMessage, PendingDelivery, Post, Transport};
 pub use store::StoreError;

@@ -12,9 +12,10 @@ use crate::aws::Inner;
 use crate::context::{CallContext, Caller, Via};
 use crate::error::AwsError;
 use crate::operation::{Entry, Operation, Ran};
-use crate::record::CallRecord;
+use crate::record::{Observed, Watch};
 use crate::service::Service;
 use crate::sigv4::{self, Scope};
+use crate::sns;
 use crate::store::Ticket;
 use crate::wire::{Answer, Envelope, InputError, Protocol, decode_input};
 use crate::world::World;
@@ -31,7 +32,10 @@ pub(crate) async fn handle(inner: &Inner, request: Request<Bytes>) -> Response<B
     let scope = Scope::of(&request);
     let protocol = envelope.protocol;
     let operation = envelope.operation.clone();
-    let service = addressed_service(&envelope, scope.as_ref());
+    let service = match sns::linked(&request) {
+        Some(_) => Some(Service::Sns),
+        None => addressed_service(&envelope, scope.as_ref()),
+    };
     let (mut outcome, ticket) = match service {
         Some(service) => answer(inner, &request, envelope, service, now, &request_id),
         None => (Err(unknown_service(scope.as_ref())), None),
@@ -77,8 +81,9 @@ pub(crate) fn run_recorded(
     call: &CallContext,
     world: &mut World,
 ) -> Result<Value, AwsError> {
+    let watch = Watch::begin(service, entry, Some(&parameters));
     let ran = (entry.run)(parameters, protocol, call, world);
-    world.calls_inside.push(CallRecord::new(service, entry, call, &ran));
+    world.calls_inside.push(watch.end(service, entry, call, &ran));
     ran.outcome
 }
 
@@ -139,15 +144,18 @@ fn answer(
     let shared = &mut *shared;
     let caught = catch_unwind(AssertUnwindSafe(|| {
         shared.world.settle(now, &inner.ids);
+        if let Err(error) = shared.conclude_settling() {
+            return (None, Err(error));
+        }
         authenticate_and_run(inner, request, envelope, service, entry, now, request_id, &mut shared.world)
     }));
-    let (record, outcome) = caught.unwrap_or_else(|_| {
+    let (observed, outcome) = caught.unwrap_or_else(|_| {
         tracing::error!(operation = entry.name, "an operation panicked");
         (None, Err(AwsError::internal()))
     });
-    shared.record_inside();
-    if let Some(record) = record {
-        shared.record(record);
+    shared.observe_inside();
+    if let Some(observed) = observed {
+        shared.observe(observed);
     }
     match shared.conclude(outcome.is_ok()) {
         Ok(ticket) => (outcome, Some(ticket)),
@@ -165,14 +173,19 @@ fn authenticate_and_run(
     now: Timestamp,
     request_id: &str,
     world: &mut World,
-) -> (Option<CallRecord>, Result<Value, AwsError>) {
-    let signer = match sigv4::authenticate(request, service, now, world) {
-        Ok(signer) => signer,
-        Err(error) => return (None, Err(error)),
+) -> (Option<Observed>, Result<Value, AwsError>) {
+    let signer = match sns::linked(request) {
+        Some(nobody) => nobody,
+        None => match sigv4::authenticate(request, service, now, world) {
+            Ok(signer) => signer,
+            Err(error) => return (None, Err(error)),
+        },
     };
     let call = call_context(inner, request, signer.caller, signer.region, now, request_id);
     let protocol = envelope.protocol;
-    let ran = match envelope.into_parameters(request.body()) {
+    let parameters = envelope.into_parameters(request.body());
+    let watch = Watch::begin(service, entry, parameters.as_ref());
+    let ran = match parameters {
         Some(parameters) => (entry.run)(parameters, protocol, &call, world),
         None => Ran {
             outcome: Err(AwsError::unreadable(service, "The request body could not be parsed.")),
@@ -180,7 +193,7 @@ fn authenticate_and_run(
             authorized: false,
         },
     };
-    (Some(CallRecord::new(service, entry, &call, &ran)), ran.outcome)
+    (Some(watch.end(service, entry, &call, &ran)), ran.outcome)
 }
 
 /// The operation that is asked for.
@@ -214,7 +227,7 @@ fn too_large() -> AwsError {
 
 fn speaks(service: Service, protocol: Protocol) -> bool {
     match service {
-        Service::Kms | Service::Logs => matches!(protocol, Protocol::Json10 | Protocol::Json11),
+        Service::Kms | Service::Logs | Service::CloudTrail => matches!(protocol, Protocol::Json10 | Protocol::Json11),
         Service::Iam | Service::Sts | Service::Sns => protocol == Protocol::Query,
         Service::CloudWatch => true,
     }
@@ -248,7 +261,7 @@ fn input_error(service: Service, error: &InputError) -> AwsError {
         (Service::Kms, InputError::Missing { member }) => {
             AwsError::new("ValidationException", 400, must_not_be_null(member))
         }
-        (Service::Logs, InputError::Missing { member }) => {
+        (Service::Logs | Service::CloudTrail, InputError::Missing { member }) => {
             AwsError::new("InvalidParameterException", 400, must_not_be_null(member))
         }
         (Service::Iam | Service::Sts, InputError::Missing { member }) => {
@@ -261,7 +274,7 @@ fn input_error(service: Service, error: &InputError) -> AwsError {
         (Service::Sns, InputError::Missing { member }) => {
             AwsError::new("InvalidParameter", 400, format!("Invalid parameter: {member}"))
         }
-        (Service::Kms | Service::Logs, InputError::Wrong { .. }) => {
+        (Service::Kms | Service::Logs | Service::CloudTrail, InputError::Wrong { .. }) => {
             AwsError::new("SerializationException", 400, error.to_string())
         }
         (Service::CloudWatch, InputError::Wrong { .. }) => {

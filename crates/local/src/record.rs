@@ -1,5 +1,8 @@
 use jiff::Timestamp;
+use keywright_policy::Principal;
+use serde_json::Value;
 
+use crate::cloudtrail::{self, Draft};
 use crate::context::CallContext;
 use crate::operation::{Entry, Ran};
 use crate::service::Service;
@@ -46,5 +49,31 @@ impl CallRecord {
             error_code: ran.outcome.as_ref().err().map(|error| error.code),
             request_id: call.request_id.clone(),
         }
+    }
+}
+
+/// A call as those see it who watch: its record, and CloudTrail's event of it.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub(crate) record: CallRecord,
+    /// None where CloudTrail does not log the operation.
+    pub(crate) event: Option<Draft>,
+}
+
+/// A call that is being watched: what is logged of its parameters, taken before they are used up.
+pub(crate) struct Watch {
+    requested: Option<Value>,
+}
+
+impl Watch {
+    pub(crate) fn begin(service: Service, entry: &Entry, parameters: Option<&Value>) -> Self {
+        Self { requested: cloudtrail::requested(service, entry.name, parameters) }
+    }
+
+    pub(crate) fn end(self, service: Service, entry: &Entry, call: &CallContext, ran: &Ran) -> Observed {
+        // Links in messages are followed by nobody in particular, and are no calls of an account.
+        let requested = self.requested.filter(|_| call.caller.principal != Principal::Anonymous);
+        let event = requested.map(|requested| Draft::new(service, entry, call, requested, ran));
+        Observed { record: CallRecord::new(service, entry, call, ran), event }
     }
 }

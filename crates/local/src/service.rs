@@ -13,6 +13,8 @@ pub enum Service {
     Logs,
     /// Amazon Simple Notification Service.
     Sns,
+    /// AWS CloudTrail.
+    CloudTrail,
 }
 
 /// Which family of error codes a service answers with when the request itself is wrong.
@@ -25,7 +27,8 @@ pub(crate) enum Dialect {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] = [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Kms, Self::Iam, Self::Sts, Self::CloudWatch, Self::Logs, Self::Sns, Self::CloudTrail];
 
     /// The name in the credential scope of a signature.
     pub fn signing_name(self) -> &'static str {
@@ -40,6 +43,24 @@ impl Service {
     /// What stands before the dot of `X-Amz-Target`, and in the path of rpcv2Cbor.
     pub(crate) fn target_prefix(self) -> Option<&'static str> {
         self.facts().target_prefix
+    }
+
+    /// Whether this stands before the dot of `X-Amz-Target`: the prefix, or its long form with the package's name.
+    pub(crate) fn has_target_prefix(self, prefix: &str) -> bool {
+        self.target_prefix().is_some_and(|known| known == prefix || prefix.rsplit('.').next() == Some(known))
+    }
+
+    /// The service as CloudTrail names it.
+    pub(crate) fn event_source(self) -> &'static str {
+        match self {
+            Self::Kms => "kms.amazonaws.com",
+            Self::Iam => "iam.amazonaws.com",
+            Self::Sts => "sts.amazonaws.com",
+            Self::CloudWatch => "monitoring.amazonaws.com",
+            Self::Logs => "logs.amazonaws.com",
+            Self::Sns => "sns.amazonaws.com",
+            Self::CloudTrail => "cloudtrail.amazonaws.com",
+        }
     }
 
     /// The version of the API, which the Query protocol carries.
@@ -59,7 +80,7 @@ impl Service {
 
     pub(crate) fn dialect(self) -> Dialect {
         match self {
-            Self::Kms | Self::Logs => Dialect::Json,
+            Self::Kms | Self::Logs | Self::CloudTrail => Dialect::Json,
             Self::Iam | Self::Sts | Self::Sns | Self::CloudWatch => Dialect::Query,
         }
     }
@@ -72,6 +93,7 @@ impl Service {
             Self::CloudWatch => &CLOUDWATCH,
             Self::Logs => &LOGS,
             Self::Sns => &SNS,
+            Self::CloudTrail => &CLOUDTRAIL,
         }
     }
 }
@@ -111,4 +133,11 @@ const SNS: Facts = Facts {
     target_prefix: None,
     api_version: "2010-03-31",
     xml_namespace: "http://sns.amazonaws.com/doc/2010-03-31/",
+};
+const CLOUDTRAIL: Facts = Facts {
+    signing_name: "cloudtrail",
+    // Clients send the long form, `com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101`.
+    target_prefix: Some("CloudTrail_20131101"),
+    api_version: "2013-11-01",
+    xml_namespace: "",
 };

@@ -2,10 +2,10 @@ use jiff::Timestamp;
 
 use crate::ids::Ids;
 use crate::operation::Entry;
-use crate::record::CallRecord;
+use crate::record::Observed;
 use crate::service::Service;
 use crate::store::{AnyTable, Tables};
-use crate::{cloudwatch, iam, kms, logs, sns, sts};
+use crate::{cloudtrail, cloudwatch, iam, kms, logs, sns, sts};
 
 /// Everything that exists: the state of each service.
 #[derive(Debug, Default)]
@@ -16,9 +16,10 @@ pub(crate) struct World {
     pub(crate) cloudwatch: cloudwatch::State,
     pub(crate) logs: logs::State,
     pub(crate) sns: sns::State,
+    pub(crate) cloudtrail: cloudtrail::State,
     /// Calls that were made inside since the last one that came over HTTP was told of. A failed call does not take
     /// them back.
-    pub(crate) calls_inside: Vec<CallRecord>,
+    pub(crate) calls_inside: Vec<Observed>,
 }
 
 impl World {
@@ -31,6 +32,7 @@ impl World {
             Service::CloudWatch => cloudwatch::OPERATIONS,
             Service::Logs => logs::OPERATIONS,
             Service::Sns => sns::OPERATIONS,
+            Service::CloudTrail => cloudtrail::OPERATIONS,
         }
     }
 
@@ -38,13 +40,22 @@ impl World {
     pub(crate) fn settle(&mut self, now: Timestamp, ids: &Ids) {
         sts::settle(self, now);
         kms::settle(self, now, ids);
+        sns::settle(self, now);
+        logs::settle(self, now);
         cloudwatch::settle(self, now, ids);
     }
 
     /// Each table of each service once.
     pub(crate) fn tables(&mut self) -> Vec<&mut dyn AnyTable> {
-        let services: [&mut dyn Tables; 6] =
-            [&mut self.kms, &mut self.iam, &mut self.sts, &mut self.cloudwatch, &mut self.logs, &mut self.sns];
+        let services: [&mut dyn Tables; 7] = [
+            &mut self.kms,
+            &mut self.iam,
+            &mut self.sts,
+            &mut self.cloudwatch,
+            &mut self.logs,
+            &mut self.sns,
+            &mut self.cloudtrail,
+        ];
         services.into_iter().flat_map(Tables::tables).collect()
     }
 }

@@ -27,5 +27,6 @@ pub use inputs::{
     Replication, RotationPeriod, Services, TopicArn, json_schema,
 };
 pub use load::load;
+pub use nearest::nearest;
 pub use read::{Assignment, Sources};
 pub use value::{Part, Reference, Resolved, Template, Value};

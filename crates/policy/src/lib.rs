@@ -2,7 +2,7 @@
 //!
 //! The way of the data: a text becomes a [`Document`] ([`Document::parse`]); a [`Request`] says who wants to do what,
 //! and what is known about it; [`Policies`] gathers everything that has a say; [`decide`] answers, with the
-//! [`Reason`]. [`prove`] answers about all requests at once. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
+//! [`Reason`]; [`ask`] besides with what that hinges on. [`prove`] answers about all requests at once. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
 //! what when one takes the place of another.
 //!
 //! Where to go next: `decide.rs` holds the rule that combines the sources, and reads like AWS's page; `statement.rs`
@@ -14,6 +14,7 @@
 
 mod access;
 mod actions;
+mod ask;
 mod condition;
 mod decide;
 mod document;
@@ -34,6 +35,7 @@ mod variables;
 
 pub use access::{Access, AccessChanges, access_changes};
 pub use actions::{AccessLevel, KMS_ACTIONS, Permission, access_level, permission};
+pub use ask::{Ruling, Unmet, ask};
 pub use decide::{NamedPolicy, Policies, ResourcePolicy, decide};
 pub use document::*;
 pub use equivalent::equivalent;

@@ -36,6 +36,30 @@ pub enum Principal {
 }
 
 impl Principal {
+    /// The caller that an ARN names: the root user, a user, a session; for a role, some session of it. None for what is
+    /// no principal.
+    ///
+    /// `roles` are ARNs of roles that are known: a session's ARN does not tell its role's path.
+    pub fn of_arn(arn: &Arn, roles: &[Arn]) -> Option<Self> {
+        let account = AccountId::parse(arn.account()).ok()?;
+        match (arn.service(), arn.resource()) {
+            ("iam", "root") => Some(Self::Root(account)),
+            ("iam", resource) if resource.starts_with("user/") => Some(Self::User { arn: arn.clone() }),
+            ("iam", resource) if resource.starts_with("role/") => {
+                let session = format!("assumed-role/{}/{SESSION}", last_part(arn));
+                let session = format!("arn:{}:sts::{account}:{session}", arn.partition());
+                Some(Self::Session { session: Arn::parse(&session).ok()?, role: arn.clone() })
+            }
+            ("sts", resource) if resource.starts_with("assumed-role/") => {
+                Some(Self::Session { session: arn.clone(), role: role_of_session(arn, roles)? })
+            }
+            ("sts", resource) if resource.starts_with("federated-user/") => {
+                Some(Self::FederatedUser { arn: arn.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// The account that the caller belongs to. Services and unsigned requests have none.
     pub fn account(&self) -> Option<&str> {
         match self {
@@ -316,11 +340,23 @@ fn principal_type(principal: &Principal) -> Option<&'static str> {
     }
 }
 
-/// The user's name, which stands after its path.
+/// A role's name is unique in its account, whatever its path.
+fn role_of_session(session: &Arn, roles: &[Arn]) -> Option<Arn> {
+    let name = session.resource_of_kind("assumed-role")?.split('/').next()?;
+    let is_it = |role: &&Arn| {
+        role.account() == session.account() && role.resource_of_kind("role").is_some() && last_part(role) == name
+    };
+    let bare = || Arn::parse(&format!("arn:{}:iam::{}:role/{name}", session.partition(), session.account())).ok();
+    roles.iter().find(is_it).cloned().or_else(bare)
+}
+
+/// The user's or role's name, which stands after its path.
 fn last_part(arn: &Arn) -> &str {
     arn.resource().rsplit('/').next().unwrap_or_default()
 }
 
+/// The name of a session that stands for all of its role's.
+const SESSION: &str = "keywright";
 const ENCRYPTION_CONTEXT: &str = "kms:EncryptionContext:";
 const FEW: usize = 32;
 

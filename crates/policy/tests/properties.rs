@@ -1,6 +1,6 @@
 //! What must hold for every policy and every request.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking, its helpers too")]
 
 use keywright_model::{AccountId, Arn};
 use keywright_policy::{
@@ -129,6 +129,46 @@ fn outcome(request: &Request, key_policy: &Document, with_identity: bool) -> Out
     decide(request, &policies).outcome
 }
 
+/// Real policies with some pieces of them replaced by what may stand in JSON.
+fn changed_policy() -> impl Strategy<Value = String> {
+    const POLICIES: &[&str] = &[
+        include_str!("../../../conformance/prove/complete-primary.json"),
+        include_str!("../../../conformance/prove/published-module.json"),
+        include_str!("data/default-key-policy.json"),
+    ];
+    const PIECES: &[&str] = &[
+        "",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\\u0000",
+        "\\ud800",
+        "null",
+        "-1e999",
+        "\"*\"",
+        "\"${\"",
+        "\"é🔑\"",
+        "{\"AWS\":[]}",
+        "\"NotPrincipal\":\"*\"",
+        "\"Effect\":\"Deny\",",
+        "[[[[[[[[",
+    ];
+    let change = (any::<prop::sample::Index>(), 0usize..40, select(PIECES));
+    (select(POLICIES), proptest::collection::vec(change, 1..5)).prop_map(|(policy, changes)| {
+        changes.into_iter().fold(policy.to_owned(), |text, (at, length, piece)| {
+            let places: Vec<usize> = text.char_indices().map(|(place, _)| place).chain([text.len()]).collect();
+            let from = at.index(places.len());
+            let to = (from + length).min(places.len() - 1);
+            format!("{}{piece}{}", &text[..places[from]], &text[places[to]..])
+        })
+    })
+}
+
 fn without_spans(mut document: Document) -> Document {
     for statement in &mut document.statements {
         statement.span = None;
@@ -147,6 +187,24 @@ proptest! {
             prop_assert_eq!(read.to_json(), printed);
             prop_assert!(equivalent(&read, &document));
             prop_assert_eq!(without_spans(Document::parse(&read.to_json(), PolicyKind::Resource).expect("a policy")), without_spans(read));
+        }
+    }
+
+    #[test]
+    fn a_changed_policy_is_read_or_refused_with_places(text in changed_policy()) {
+        for kind in [PolicyKind::Key, PolicyKind::Identity, PolicyKind::Trust, PolicyKind::Resource] {
+            match Document::parse(&text, kind) {
+                Ok(document) => {
+                    let again = Document::parse(&document.to_json(), kind).expect("what was printed");
+                    prop_assert_eq!(without_spans(again), without_spans(document));
+                }
+                Err(errors) => {
+                    prop_assert!(!errors.is_empty());
+                    for error in errors {
+                        prop_assert!(error.span.is_some_and(|span| text.get(span).is_some()));
+                    }
+                }
+            }
         }
     }
 

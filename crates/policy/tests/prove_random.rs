@@ -1,15 +1,20 @@
 //! The prover against brute force: random policies over small alphabets, each claim beside every request of them.
 //!
-//! `KEYWRIGHT_PROOF_CASES` sets how many policies are tried.
+//! `KEYWRIGHT_PROOF_CASES` sets how many policies are tried in all; each claim has its share. The number of a case is
+//! its seed: `KEYWRIGHT_PROOF_SEED` sets the first, so that the same cases come again in every run, and one that failed
+//! can be tried alone. `cargo xtask check proofs` tries 100,000, a process for every so many.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::print_stderr, reason = "how the prover answered is for whoever runs the proofs")]
 
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keywright_model::{AccountId, Arn};
 use keywright_policy::prove::{
-    KeyAccess, Scope, Standing, Verdict, Who, gives_nothing_new, nobody_can, somebody_keeps_control, standings,
+    KeyAccess, Scope, Standing, Verdict, Who, confused_deputies, gives_nothing_new, no_public_access, nobody_can,
+    root_is_gone, somebody_keeps_control, standings,
 };
 use keywright_policy::{
     Condition, ContextConstraint, Document, Effect, Grant, Grantee, Match, NamedPolicy, Policies, PolicyKind,
@@ -17,7 +22,7 @@ use keywright_policy::{
 };
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
 const ADMIN: &str = "arn:aws:iam::111122223333:role/admin";
@@ -33,8 +38,15 @@ fn account(text: &str) -> AccountId {
     AccountId::parse(text).expect("an account")
 }
 
-fn cases(otherwise: u32) -> u32 {
-    std::env::var("KEYWRIGHT_PROOF_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(otherwise)
+fn setting(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(otherwise, |it| it.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {it:?}")))
+}
+
+/// The numbers of the cases of a claim that has this share, in percent.
+fn cases(share: u64) -> Range<u64> {
+    let (first, all) = (setting("KEYWRIGHT_PROOF_SEED", 0), setting("KEYWRIGHT_PROOF_CASES", 2_000));
+    first..first + (all * share).div_ceil(100)
 }
 
 const MOST_REQUESTS: usize = 400;
@@ -242,18 +254,72 @@ fn is_asked(request: &Request, who: &Who, action: &str, scope: Scope) -> bool {
     of_who && (action == "kms:*" || action == request.action) && !(scope.without_forwarded && is_forwarded)
 }
 
-/// Runs the check on so many random inputs.
-fn check<S: Strategy>(count: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = ProptestConfig {
-        cases: count,
-        failure_persistence: None,
-        max_shrink_iters: 2_000,
-        ..ProptestConfig::default()
-    };
-    if let Err(error) = TestRunner::new(config).run(&strategy, test) {
-        panic!("{error}");
+/// How the prover answered.
+#[derive(Default)]
+struct Tally {
+    tried: Cell<u64>,
+    proved: Cell<u64>,
+    refuted: Cell<u64>,
+    /// Control, but only under conditions: an answer of that claim's own.
+    conditional: Cell<u64>,
+    unknown: Cell<u64>,
+}
+
+impl Tally {
+    fn count(&self, verdict: &Verdict) {
+        add(match verdict {
+            Verdict::Proved { .. } => &self.proved,
+            Verdict::Refuted { .. } => &self.refuted,
+            Verdict::Unknown { .. } => &self.unknown,
+        });
     }
 }
+
+fn add(count: &Cell<u64>) {
+    count.set(count.get() + 1);
+}
+
+/// Runs the test on each of the cases, says how the prover answered, and wants hardly any of them unknown.
+fn check<S: Strategy>(
+    claim: &str,
+    cases: Range<u64>,
+    strategy: S,
+    test: impl Fn(S::Value, &Tally) -> Result<(), TestCaseError>,
+) {
+    let tally = Tally::default();
+    let count = cases.end - cases.start;
+    for case in cases {
+        let replay = format!("KEYWRIGHT_PROOF_SEED={case} KEYWRIGHT_PROOF_CASES=1");
+        // A search for a smaller case counts too; the test fails then anyway.
+        if let Err(error) = runner(case).run(&strategy, |input| test(input, &tally)) {
+            panic!("{claim}: case {case} ({replay} tries it alone): {error}");
+        }
+        add(&tally.tried);
+    }
+    let (proved, refuted, unknown) = (tally.proved.get(), tally.refuted.get(), tally.unknown.get());
+    let conditional = tally.conditional.get();
+    let answers = proved + refuted + conditional + unknown;
+    let share = unknown as f64 / answers.max(1) as f64;
+    eprintln!(
+        "{claim}: {count} policies, {proved} proved, {refuted} refuted, {conditional} only under conditions, \
+         {unknown} unknown ({:.2} %)",
+        share * 100.0
+    );
+    assert_eq!(tally.tried.get(), count);
+    // Of one case alone nothing can be said about most.
+    assert!(count < 100 || share < MOST_UNKNOWN, "{claim}: {:.2} % unknown", share * 100.0);
+}
+
+/// A runner of the one case with this number.
+fn runner(case: u64) -> TestRunner {
+    let config =
+        ProptestConfig { cases: 1, failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() };
+    let mut seed = [0; 32];
+    seed.iter_mut().zip(case.to_le_bytes()).for_each(|(to, from)| *to = from);
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+}
+
+const MOST_UNKNOWN: f64 = 0.02;
 
 fn grant(operations: &[String]) -> impl Strategy<Value = Option<Grant<'_>>> {
     let grantee = select(vec![
@@ -274,45 +340,36 @@ fn grant(operations: &[String]) -> impl Strategy<Value = Option<Grant<'_>>> {
     )
 }
 
-fn few(unknown: &AtomicUsize, count: u32) {
-    let share = unknown.load(Ordering::Relaxed) as f64 / f64::from(count);
-    assert!(share < 0.02, "{:.2} % unknown", share * 100.0);
-}
-
 #[test]
 fn nobody_can_agrees_with_every_request() {
-    let count = cases(2_000);
-    let (unknown, proved, refuted) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let (key, owner, operations) = (arn(KEY), account("111122223333"), ["Decrypt".to_owned()]);
-    check(count, (document(), grant(&operations), claim()), |(document, grant, (who, action, scope))| {
+    let policies = (document(), grant(&operations), claim());
+    check("nobody can", cases(30), policies, |(document, grant, (who, action, scope)), tally| {
         let access = KeyAccess { grants: grant.into_iter().collect(), ..KeyAccess::new(&key, &owner, &document) };
-        match nobody_can(&access, &who, &[action], scope).verdict {
+        let verdict = nobody_can(&access, &who, &[action], scope).verdict;
+        tally.count(&verdict);
+        match verdict {
             Verdict::Proved { .. } => {
-                proved.fetch_add(1, Ordering::Relaxed);
                 for request in requests(&[&document], &access.grants) {
                     let goes_through = is_asked(&request, &who, action, scope) && is_allowed(&access, &request, true);
                     prop_assert!(!goes_through, "{request:#?} goes through");
                 }
             }
             Verdict::Refuted { witness } => {
-                refuted.fetch_add(1, Ordering::Relaxed);
                 prop_assert!(is_asked(&witness.request, &who, action, scope), "{witness:#?}");
                 prop_assert!(is_allowed(&access, &witness.request, true), "{witness:#?}");
             }
-            Verdict::Unknown { .. } => drop(unknown.fetch_add(1, Ordering::Relaxed)),
+            Verdict::Unknown { .. } => {}
         }
         Ok(())
     });
-    eprintln!("{proved:?} proved, {refuted:?} refuted, {unknown:?} unknown");
-    few(&unknown, count);
 }
 
 #[test]
 fn gives_nothing_new_agrees_with_every_request() {
-    let count = cases(2_000) / 4;
-    let unknown = AtomicUsize::new(0);
     let (key, owner) = (arn(KEY), account("111122223333"));
-    check(count, (document(), document(), any::<bool>()), |(old, other, extends)| {
+    let policies = (document(), document(), any::<bool>());
+    check("gives nothing new", cases(20), policies, |(old, other, extends), tally| {
         // Policies that differ in all are hardly alike; those that share most are the ones to compare.
         let mut new = other;
         if extends {
@@ -325,9 +382,7 @@ fn gives_nothing_new_agrees_with_every_request() {
             let is_new = |with| is_allowed(&after, request, with) && !is_allowed(&before, request, with);
             prop_assert!(is_new(true) || is_new(false), "{gain:#?}");
         }
-        if matches!(gains.verdict, Verdict::Unknown { .. }) {
-            unknown.fetch_add(1, Ordering::Relaxed);
-        }
+        tally.count(&gains.verdict);
         let told = |request: &Request| gains.gains.iter().any(|it| it.actions.contains(&request.action));
         for request in requests(&[&old, &new], &[]) {
             for with in [true, false] {
@@ -340,15 +395,12 @@ fn gives_nothing_new_agrees_with_every_request() {
         }
         Ok(())
     });
-    few(&unknown, count);
 }
 
 #[test]
 fn standings_agree_with_every_request() {
-    let count = cases(2_000) / 4;
-    let unknown = AtomicUsize::new(0);
     let (key, owner) = (arn(KEY), account("111122223333"));
-    check(count, document(), |document| {
+    check("standings", cases(15), document(), |document, tally| {
         let access = KeyAccess::new(&key, &owner, &document);
         for (at, standing) in standings(&access).iter().enumerate() {
             let mut rest = document.clone();
@@ -358,33 +410,33 @@ fn standings_agree_with_every_request() {
                 |request: &Request, with| is_allowed(&access, request, with) != is_allowed(&without, request, with);
             match standing {
                 Standing::Needed { witness } => {
+                    add(&tally.refuted);
                     prop_assert!(differs(&witness.request, true) || differs(&witness.request, false), "{witness:#?}");
                 }
                 Standing::NeverApplies | Standing::Redundant => {
+                    add(&tally.proved);
                     for request in requests(&[&document], &[]) {
                         prop_assert!(!differs(&request, true) && !differs(&request, false), "{at}: {request:#?}");
                     }
                 }
-                Standing::Unknown { .. } => drop(unknown.fetch_add(1, Ordering::Relaxed)),
+                Standing::Unknown { .. } => add(&tally.unknown),
             }
         }
         Ok(())
     });
-    few(&unknown, count);
 }
 
 #[test]
 fn whoever_keeps_control_can_always_put_a_policy() {
-    let count = cases(2_000);
-    let unknown = AtomicUsize::new(0);
     let (key, owner) = (arn(KEY), account("111122223333"));
-    check(count, document(), |document| {
+    check("somebody keeps control", cases(10), document(), |document, tally| {
         let access = KeyAccess::new(&key, &owner, &document);
         let control = somebody_keeps_control(&access, &[ADMIN, ALICE]);
         let puts = |it: &Request| it.action == "kms:PutKeyPolicy" && it.context.get("kms:ViaService").is_none();
         let all: Vec<Request> = requests(&[&document], &[]).into_iter().filter(puts).collect();
         match control.verdict {
             Verdict::Proved { .. } => {
+                add(&tally.proved);
                 for keeper in &control.keepers {
                     let same = |it: &&Request| it.principal == keeper.request.principal;
                     // Sessions of other names than those that policies know are alike.
@@ -395,6 +447,7 @@ fn whoever_keeps_control_can_always_put_a_policy() {
                 }
             }
             Verdict::Refuted { witness } => {
+                add(&tally.refuted);
                 prop_assert!(!is_allowed(&access, &witness.request, true));
                 let durable = |it: &&Request| match &it.principal {
                     Principal::Root(account) => *account == owner,
@@ -407,19 +460,20 @@ fn whoever_keeps_control_can_always_put_a_policy() {
                 }
             }
             Verdict::Unknown { reason: keywright_policy::prove::Unknown::OnlyUnderConditions { witness, .. } } => {
+                add(&tally.conditional);
                 prop_assert!(is_allowed(&access, &witness.request, true));
             }
-            Verdict::Unknown { .. } => drop(unknown.fetch_add(1, Ordering::Relaxed)),
+            Verdict::Unknown { .. } => add(&tally.unknown),
         }
         Ok(())
     });
-    few(&unknown, count);
 }
 
 #[test]
 fn a_deny_more_never_adds_access() {
     let (key, owner) = (arn(KEY), account("111122223333"));
-    check(cases(2_000) / 4, (document(), statement(), claim()), |(document, mut deny, (who, action, scope))| {
+    let policies = (document(), statement(), claim());
+    check("a Deny more", cases(10), policies, |(document, mut deny, (who, action, scope)), tally| {
         deny.effect = Effect::Deny;
         let mut stricter = document.clone();
         stricter.statements.push(deny);
@@ -429,6 +483,7 @@ fn a_deny_more_never_adds_access() {
             prop_assert!(verdict.is_proved(), "{verdict:#?}");
         }
         let gains = gives_nothing_new(&before, &after);
+        tally.count(&gains.verdict);
         prop_assert!(gains.verdict.is_proved(), "{gains:#?}");
         Ok(())
     });
@@ -437,12 +492,31 @@ fn a_deny_more_never_adds_access() {
 #[test]
 fn the_same_policy_gives_nothing_new_in_any_order() {
     let (key, owner) = (arn(KEY), account("111122223333"));
-    check(cases(2_000) / 4, document(), |document| {
+    check("the same in another order", cases(10), document(), |document, tally| {
         let mut turned = document.clone();
         turned.statements.reverse();
         let (before, after) = (KeyAccess::new(&key, &owner, &document), KeyAccess::new(&key, &owner, &turned));
         let gains = gives_nothing_new(&before, &after);
+        tally.count(&gains.verdict);
         prop_assert!(gains.verdict.is_proved() && gains.gains.is_empty(), "{gains:#?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn every_witness_replays() {
+    let (key, owner, operations) = (arn(KEY), account("111122223333"), ["Decrypt".to_owned()]);
+    check("witnesses", cases(5), (document(), grant(&operations)), |(document, grant), tally| {
+        let access = KeyAccess { grants: grant.into_iter().collect(), ..KeyAccess::new(&key, &owner, &document) };
+        let claims = [root_is_gone(&access), no_public_access(&access)].map(|it| it.verdict);
+        let deputies = confused_deputies(&access).into_iter().map(|it| it.verdict);
+        for verdict in claims.into_iter().chain(deputies) {
+            tally.count(&verdict);
+            if let Some(witness) = verdict.witness() {
+                prop_assert!(witness.decision.is_allowed(), "{witness:#?}");
+                prop_assert!(is_allowed(&access, &witness.request, witness.needs_own_policy), "{witness:#?}");
+            }
+        }
         Ok(())
     });
 }

@@ -115,6 +115,13 @@ async fn find(cloud: &Cloud, actor: &Actor, arn: &str) -> Result<Option<Policy>,
     Ok(answer.and_then(|answer| answer.policy))
 }
 
+/// What a managed policy says in its default version. None when it is gone.
+pub(crate) async fn default_document(cloud: &Cloud, actor: &Actor, arn: &str) -> Result<Option<String>, ProviderError> {
+    let Some(policy) = find(cloud, actor, arn).await? else { return Ok(None) };
+    let Some(version) = policy.default_version_id() else { return Ok(None) };
+    document(cloud, actor, arn, version).await
+}
+
 async fn document(cloud: &Cloud, actor: &Actor, arn: &str, version: &str) -> Result<Option<String>, ProviderError> {
     let answer = cloud.iam(actor).get_policy_version().policy_arn(arn).version_id(version).send().await;
     let answer = unless_gone(answer.map_err(|error| failed("iam:GetPolicyVersion", cloud.global(), error)))?;

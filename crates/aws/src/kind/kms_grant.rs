@@ -75,6 +75,21 @@ impl Kind for KmsGrant {
     }
 }
 
+/// Every grant of a key, as the attributes of an `aws_kms_grant`. The provider knows no `source_arn`: it stands beside
+/// them where a grant is bound to one.
+pub(crate) async fn all(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<Attributes>, ProviderError> {
+    let grants = list(cloud, actor, key, Filter::default()).await?;
+    let known = Attributes::new();
+    let with_source = |grant: &GrantListEntry| {
+        let mut all = attributes(&known, key, grant);
+        if let Some(source) = grant.constraints().and_then(GrantConstraints::source_arn) {
+            all.insert("source_arn".to_owned(), source.into());
+        }
+        all
+    };
+    Ok(grants.iter().map(with_source).collect())
+}
+
 /// What ListGrants is narrowed to: a key that other services use can have thousands.
 #[derive(Default)]
 struct Filter {

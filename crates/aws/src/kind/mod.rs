@@ -1,10 +1,10 @@
 //! The kinds of resources, one file each. A new kind is a file, and a line in [`kind_of`].
 
-mod iam_policy;
+pub(crate) mod iam_policy;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod kms_alias;
-mod kms_grant;
+pub(crate) mod kms_grant;
 mod kms_key;
 mod kms_key_policy;
 mod kms_replica_key;

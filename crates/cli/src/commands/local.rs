@@ -1,4 +1,4 @@
-use keywright_local::{Aws, OperatorCredentials, Options};
+use keywright_local::{Aws, Clock, OperatorCredentials, Options};
 use keywright_model::{AccountId, Diagnostic, Diagnostics, Partition};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -11,7 +11,8 @@ use crate::{failure, ui};
 pub(super) async fn run(arguments: &LocalArguments) -> Result<End, Diagnostics> {
     let account = AccountId::parse(&arguments.account)
         .map_err(|error| Diagnostic::error("account", error.to_string()).help("give `--account` twelve digits"))?;
-    let aws = Aws::open(Options { data_dir: arguments.data_dir.clone(), ..Options::default() })
+    let clock = arguments.clock.map_or_else(Clock::system, Clock::manual);
+    let aws = Aws::open(Options { data_dir: arguments.data_dir.clone(), clock, ..Options::default() })
         .map_err(|error| problem("the embedded AWS cannot be opened", &error))?;
     let operator = aws
         .ensure_operator(&account, Partition::Aws)

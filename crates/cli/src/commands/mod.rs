@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod apply;
+mod can;
 mod completions;
 mod local;
 mod output;
@@ -11,6 +12,7 @@ mod schema;
 mod show;
 mod state;
 mod validate;
+mod who_can;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ pub(crate) enum End {
     Changes,
     /// What failed was told already.
     Failed,
+    /// `can --exit-code`, and an answer is no.
+    Denied,
 }
 
 impl From<End> for ExitCode {
@@ -35,6 +39,8 @@ impl From<End> for ExitCode {
             End::Fine => Self::SUCCESS,
             End::Failed => Self::from(1),
             End::Changes => Self::from(2),
+            // Not 2, with which wrong arguments end.
+            End::Denied => Self::from(3),
         }
     }
 }
@@ -50,6 +56,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Apply(arguments) => run_async(apply::run(&arguments)),
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
         Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
+        Command::Can(arguments) => run_async(can::run(&arguments)),
+        Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::State(arguments) => match arguments.command {
@@ -69,6 +77,8 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
         Command::Rehearse(arguments) => arguments.configuration.json,
+        Command::Can(arguments) => arguments.subject.configuration.0.json,
+        Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

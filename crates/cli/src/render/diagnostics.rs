@@ -1,5 +1,5 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use keywright_model::{Diagnostic, Label, Position, Severity};
+use keywright_model::{Diagnostic, Label, Position, Severity, Span};
 use serde_json::{Value, json};
 
 /// A diagnostic as people read it: what, where with the line, why, and what to do.
@@ -40,14 +40,17 @@ fn one(diagnostic: &Diagnostic) -> Value {
 }
 
 fn location(label: &Label) -> Value {
-    let start = label.span.start();
-    json!({
-        "file": label.span.file.name,
-        "start": position(start),
-        "end": position(label.span.end()),
-        "source_line": label.span.file.line(start.line),
-        "message": label.message,
-    })
+    let mut location = place(&label.span);
+    if let Some(fields) = location.as_object_mut() {
+        fields.insert("source_line".to_owned(), json!(label.span.file.line(label.span.start().line)));
+        fields.insert("message".to_owned(), json!(label.message));
+    }
+    location
+}
+
+/// A place as data: the file, and where it begins and ends.
+pub(crate) fn place(span: &Span) -> Value {
+    json!({ "file": span.file.name, "start": position(span.start()), "end": position(span.end()) })
 }
 
 fn position(position: Position) -> Value {
@@ -67,7 +70,7 @@ fn snippet(label: &Label, primary: bool) -> Snippet<'_, annotate_snippets::Annot
 
 #[cfg(test)]
 mod tests {
-    use keywright_model::{SourceFile, Span};
+    use keywright_model::SourceFile;
 
     use super::*;
 

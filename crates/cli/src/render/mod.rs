@@ -1,6 +1,8 @@
 //! How things are shown to people and to programs.
 
+pub(crate) mod answers;
 pub(crate) mod diagnostics;
 pub(crate) mod plan;
+pub(crate) mod reach;
 pub(crate) mod summary;
 pub(crate) mod values;

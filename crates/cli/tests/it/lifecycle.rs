@@ -112,6 +112,18 @@ fn a_key_that_is_rescued_is_changed_and_not_added() {
 }
 
 #[test]
+fn the_log_group_that_cloudtrail_is_said_to_feed_is_fed() {
+    let folder = Folder::with_inputs("cloudtrail_log_group_name = \"trail\"");
+    folder.apply();
+    let logged = folder.cloud(async |sdk| {
+        let search = sdk.logs("eu-west-1").filter_log_events().log_group_name("trail");
+        let found = search.filter_pattern("{ $.eventName = \"CreateKey\" }").send().await.expect("events");
+        found.events().iter().map(|event| event.log_stream_name().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(logged, ["111122223333_CloudTrail_eu-west-1"]);
+}
+
+#[test]
 fn a_profile_that_was_asked_for_wins_over_the_environment() {
     let folder = Folder::with_inputs("");
     let path = folder.path().to_str().expect("a path");

@@ -10,6 +10,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod ask;
 mod cut;
 mod documents;
 mod folder;

@@ -74,7 +74,7 @@ impl Sdk {
         aws_sdk_cloudwatch::Client::new(&self.config(region))
     }
 
-    fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+    pub(crate) fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::new(&self.config(region))
     }
 
@@ -201,7 +201,8 @@ impl Sdk {
     async fn roles(&self) -> Map<String, Value> {
         let roles = self.iam().list_roles().send().await.expect("roles").roles;
         let mut facts = Map::new();
-        for role in &roles {
+        // The role of the trail that feeds the log group came with it.
+        for role in roles.iter().filter(|role| role.path() != "/service-role/") {
             let attached =
                 self.iam().list_attached_role_policies().role_name(role.role_name()).send().await.expect("attachments");
             let attached: Vec<&str> =

@@ -107,13 +107,13 @@ fn holders(
 
 fn names(document: &Document, arn: &Arn, place: &KeyPlace) -> bool {
     let named = authority::named_arns(document);
-    authority::principal(arn, &named).is_some_and(|principal| authority::names(document, principal, place))
+    Principal::of_arn(arn, &named).is_some_and(|principal| authority::names(document, principal, place))
 }
 
 /// Whether the caller, somebody whom the trust policy names, or an administrator of the account may assume the role.
 fn can_be_assumed(role: &AdminRole, place: &KeyPlace, caller: &Arn) -> bool {
     let named = authority::named_arns(&role.trust_policy);
-    let somebody = named.iter().chain([caller]).filter_map(|arn| authority::principal(arn, &named));
+    let somebody = named.iter().chain([caller]).filter_map(|arn| Principal::of_arn(arn, &named));
     let root = Principal::Root(place.account.clone());
     somebody.chain([root]).any(|principal| trusted(role, principal))
 }
@@ -127,7 +127,7 @@ fn assumption(module: &Desired, caller: &Arn) -> Option<Diagnostic> {
     let administration = &module.administration;
     let role = administration.admin_role.as_ref().filter(|_| !administration.root_access)?;
     let named = authority::named_arns(&role.trust_policy);
-    let by_name = authority::principal(caller, &named).is_some_and(|principal| trusted(role, principal));
+    let by_name = Principal::of_arn(caller, &named).is_some_and(|principal| trusted(role, principal));
     let by_account = trusted(role, Principal::Root(module.account.clone()));
     (!by_name && by_account).then(|| {
         Diagnostic::note(
@@ -312,7 +312,7 @@ impl Candidates {
             Actor::Caller => (&self.caller, true),
             Actor::Role(role) => (role, self.admin_roles.contains(role)),
         };
-        let Some(principal) = authority::principal(arn, &authority::named_arns(document)) else { return false };
+        let Some(principal) = Principal::of_arn(arn, &authority::named_arns(document)) else { return false };
         let delegated = has_permissions
             && arn.account() == place.account.as_str()
             && authority::delegates(document, place)

@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
 use super::error::{constraint, no_such_alarms};
+use super::transition::{Configured, note_configuration};
 use super::{alarm_check, alarm_key, validate};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -59,14 +60,15 @@ impl Operation for DeleteAlarms {
     }
 
     fn call(input: AlarmNames, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
-        let alarms = &mut world.cloudwatch.alarms;
-        let exists = |name: &&str| alarms.contains(&alarm_key(call, name));
+        let exists = |name: &&str| world.cloudwatch.alarms.contains(&alarm_key(call, name));
         let missing: Vec<&str> = input.alarm_names.iter().map(String::as_str).filter(|name| !exists(name)).collect();
         if !missing.is_empty() {
             return Err(no_such_alarms(&missing));
         }
         for name in &input.alarm_names {
-            alarms.remove(&alarm_key(call, name));
+            let key = alarm_key(call, name);
+            note_configuration(world, &key, call.now, Configured::Deleted);
+            world.cloudwatch.alarms.remove(&key);
         }
         Ok(())
     }
@@ -108,9 +110,11 @@ impl Operation for DisableAlarmActions {
 
 fn set_actions_enabled(input: &AlarmNames, enabled: bool, call: &CallContext, world: &mut World) {
     for name in &input.alarm_names {
-        if let Some(alarm) = world.cloudwatch.alarms.get_mut(&alarm_key(call, name)) {
+        let key = alarm_key(call, name);
+        if let Some(alarm) = world.cloudwatch.alarms.get_mut(&key) {
             alarm.definition.actions_enabled = enabled;
             alarm.configuration_updated = call.now;
+            note_configuration(world, &key, call.now, Configured::Updated);
         }
     }
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{constraint, invalid_combination, invalid_next_token, unsupported};
 use super::validate::{STATISTICS, UNITS, check_dimensions, check_enum, check_extended_statistic, check_length};
-use super::{Alarm, AlarmState, Definition, Dimension, alarm_check, validate};
+use super::{ALARM_TYPES, Alarm, AlarmState, Definition, Dimension, alarm_check, validate};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
@@ -77,6 +77,7 @@ struct MetricAlarm {
     definition: Definition,
     state_value: &'static str,
     state_reason: String,
+    state_reason_data: Option<String>,
     state_updated_timestamp: Time,
     state_transitioned_timestamp: Time,
 }
@@ -90,6 +91,7 @@ impl From<&Alarm> for MetricAlarm {
             definition: alarm.definition.clone(),
             state_value: alarm.state.as_str(),
             state_reason: alarm.state_reason.clone(),
+            state_reason_data: alarm.state_reason_data.clone(),
             state_updated_timestamp: alarm.state_updated.into(),
             state_transitioned_timestamp: alarm.state_transitioned.into(),
         }
@@ -249,4 +251,3 @@ fn sorted(dimensions: &[Dimension]) -> Vec<&Dimension> {
 }
 
 const MOST_RECORDS: usize = 100;
-const ALARM_TYPES: [&str; 3] = ["CompositeAlarm", "MetricAlarm", "LogAlarm"];

@@ -1,10 +1,29 @@
-//! Amazon CloudWatch: alarms on one metric, and their tags. What an alarm watches is not evaluated yet.
+//! Amazon CloudWatch: metrics, and alarms on one metric each.
+//!
+//! `metrics` is the store, which other services write to with [`metrics::record`]. As time passes `settle` has each
+//! alarm evaluated (`evaluation`, by the rules in `judgement`); a change of state (`transition`) stands in its
+//! `history` and is told to the topics among its actions.
 
 mod actions;
 mod describe;
 mod error;
+mod evaluation;
+mod get_data;
+mod get_statistics;
+mod history;
+mod judgement;
+mod list;
+pub(crate) mod metrics;
+mod notification;
 mod put;
+mod put_data;
+mod read;
+mod samples;
+mod set_state;
+mod settle;
+mod statistics;
 mod tags;
+mod transition;
 mod validate;
 
 use jiff::Timestamp;
@@ -14,7 +33,6 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
-use crate::ids::Ids;
 use crate::operation::operations;
 use crate::service::Service;
 use crate::store::tables;
@@ -22,6 +40,7 @@ use crate::tagging::tags_of;
 use crate::unsupported::unsupported;
 use crate::world::World;
 
+pub(crate) use self::settle::settle;
 pub(crate) use self::validate::UNITS;
 
 operations![
@@ -34,24 +53,18 @@ operations![
     tags::TagResource,
     tags::UntagResource,
     tags::ListTagsForResource,
-    DescribeAlarmHistory,
-    GetMetricData,
-    GetMetricStatistics,
-    ListMetrics,
+    set_state::SetAlarmState,
+    history::DescribeAlarmHistory,
+    put_data::PutMetricData,
+    get_data::GetMetricData,
+    get_statistics::GetMetricStatistics,
+    list::ListMetrics,
     PutCompositeAlarm,
-    PutMetricData,
-    SetAlarmState,
 ];
 
 unsupported! {
     Service::CloudWatch, error::unsupported:
-    DescribeAlarmHistory true,
-    GetMetricData true,
-    GetMetricStatistics true,
-    ListMetrics true,
     PutCompositeAlarm false,
-    PutMetricData false,
-    SetAlarmState false,
 }
 
 tables! {
@@ -59,11 +72,16 @@ tables! {
     pub(crate) struct State in "cloudwatch" {
         /// Alarms, by `account/region/name`.
         alarms: Alarm,
+        /// What is published, by `account/region/[namespace, name, dimensions]`.
+        metrics: metrics::Metric,
+        /// What was published, by the metric's key and the second at which the slot begins.
+        slots: metrics::Slot,
+        /// What became of alarms, by the alarm's key and the time.
+        history: history::Item,
+        /// One row: the second up to which all alarms were evaluated.
+        evaluated: i64,
     }
 }
-
-/// Lets happen what time alone brings about. Alarms are not evaluated yet, so that nothing does.
-pub(crate) fn settle(_: &mut World, _: Timestamp, _: &Ids) {}
 
 fn alarm_key(call: &CallContext, name: &str) -> String {
     format!("{}/{name}", call.regional_scope())
@@ -85,10 +103,16 @@ pub(crate) struct Alarm {
     pub(crate) state: AlarmState,
     /// Why it is in that state, in AWS's words.
     pub(crate) state_reason: String,
+    /// The same as JSON.
+    #[serde(default)]
+    pub(crate) state_reason_data: Option<String>,
     pub(crate) state_updated: Timestamp,
     /// When the state last became another one.
     pub(crate) state_transitioned: Timestamp,
     pub(crate) configuration_updated: Timestamp,
+    /// Whether its state was set, or its definition, since its last evaluation.
+    #[serde(default)]
+    pub(crate) is_unevaluated: bool,
     pub(crate) tags: Tags,
 }
 
@@ -149,6 +173,8 @@ impl AlarmState {
         }
     }
 }
+
+const ALARM_TYPES: [&str; 3] = ["CompositeAlarm", "MetricAlarm", "LogAlarm"];
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::invalid_value;
+use super::transition::{Configured, note_configuration};
 use super::{Alarm, AlarmState, Dimension, alarm_check, alarm_key, validate};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -88,6 +89,8 @@ impl Operation for PutMetricAlarm {
             // An alarm keeps its state, and its tags whatever the request says.
             alarm.definition = definition;
             alarm.configuration_updated = call.now;
+            alarm.is_unevaluated = true;
+            note_configuration(world, &key, call.now, Configured::Updated);
             return Ok(());
         }
         let alarm = Alarm {
@@ -96,12 +99,15 @@ impl Operation for PutMetricAlarm {
             definition,
             state: AlarmState::InsufficientData,
             state_reason: "Unchecked: Initial alarm creation".to_owned(),
+            state_reason_data: None,
             state_updated: call.now,
             state_transitioned: call.now,
             configuration_updated: call.now,
+            is_unevaluated: true,
             tags,
         };
-        world.cloudwatch.alarms.insert(key, alarm);
+        world.cloudwatch.alarms.insert(key.as_str(), alarm);
+        note_configuration(world, &key, call.now, Configured::Created);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use keywright_model::{Arn, Region};
 
 use super::error::{constraint, invalid_combination, invalid_value, missing, unsupported};
 use super::put::PutMetricAlarmInput;
+use super::statistics::Statistic;
 use super::{Definition, Dimension};
 use crate::error::AwsError;
 
@@ -146,7 +147,10 @@ fn check_action(action: &str, region: &Region) -> Result<(), AwsError> {
     if !ACTION_SERVICES.contains(&arn.service()) {
         return Err(invalid_value(format!("Unsupported action service `{}` in {action}", arn.service())));
     }
-    if arn.service() == "sns" && arn.region() != region.as_str() {
+    if arn.service() != "sns" {
+        return Err(unsupported(&format!("Alarm actions of the service `{}` are", arn.service())));
+    }
+    if arn.region() != region.as_str() {
         return Err(invalid_value(format!("Invalid region {} specified. Only {region} is supported.", arn.region())));
     }
     Ok(())
@@ -159,7 +163,10 @@ fn check_statistic(input: &PutMetricAlarmInput) -> Result<(), AwsError> {
         }
         (None, None) => Err(missing("Statistic or ExtendedStatistic")),
         (Some(statistic), None) => check_enum("statistic", statistic, &STATISTICS),
-        (None, Some(extended)) => check_extended_statistic(extended),
+        (None, Some(extended)) => {
+            check_extended_statistic(extended)?;
+            Statistic::read(extended).map(drop)
+        }
     }
 }
 

@@ -33,13 +33,13 @@ use roles::{
 use service_linked::{CreateServiceLinkedRole, DeleteServiceLinkedRole, GetServiceLinkedRoleDeletionStatus};
 use state::User;
 use tags::{AddTags, ListTags, OfPolicy, RemoveTags};
-use users::{CreateUser, DeleteUser, GetUser, ListUsers};
+use users::{CreateUser, DeleteUser, GetUser, ListGroupsForUser, ListUsers};
 
 use crate::operation::operations;
 
 pub(crate) use error::malformed_policy;
 pub(crate) use principal::{find_credentials, role_as_caller, user_as_caller};
-pub(crate) use seed::{ensure_operator, ensure_role, ensure_user};
+pub(crate) use seed::{ensure_operator, ensure_role, ensure_user, furnish_role};
 pub(crate) use state::{Role, State};
 
 operations![
@@ -47,6 +47,7 @@ operations![
     GetUser,
     DeleteUser,
     ListUsers,
+    ListGroupsForUser,
     CreateAccessKey,
     UpdateAccessKey,
     DeleteAccessKey,

@@ -88,6 +88,15 @@ pub(crate) fn ensure_role(world: &mut World, arn: &Arn, now: Timestamp, ids: &Id
     Ok(true)
 }
 
+/// Gives a role its trust policy and an inline policy of that name.
+pub(crate) fn furnish_role(world: &mut World, arn: &Arn, trust: StoredPolicy, inline: (&str, StoredPolicy)) {
+    let Some(key) = record_key_of(arn, "role") else { return };
+    if let Some(role) = world.iam.roles.get_mut(&key) {
+        role.trust = trust;
+        role.permissions.inline.insert(inline.0.to_owned(), inline.1);
+    }
+}
+
 /// A new key for a user.
 pub(super) fn new_access_key(
     partition: Partition,

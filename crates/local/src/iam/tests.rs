@@ -59,6 +59,7 @@ fn calls() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ("CreateUser", vec![("UserName", "new".into())]),
         ("GetUser", vec![user()]),
         ("ListUsers", vec![]),
+        ("ListGroupsForUser", vec![user()]),
         ("CreateAccessKey", vec![user()]),
         ("ListAccessKeys", vec![user()]),
         ("CreateRole", vec![("RoleName", "new".into()), ("AssumeRolePolicyDocument", account_trust())]),

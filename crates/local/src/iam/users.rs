@@ -9,7 +9,7 @@ use super::error::{already_exists, delete_conflict, invalid_value, limit_exceede
 use super::holder::{Holder, creation_checks, find, holder_check, iam_arn, key_of, required};
 use super::page::page;
 use super::rules::{LONGEST_NAME, Tag, check_name, check_path, merge_tags};
-use super::shape::UserShape;
+use super::shape::{Empty, UserShape};
 use super::state::{Permissions, User};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -24,6 +24,7 @@ pub(super) struct CreateUser;
 pub(super) struct GetUser;
 pub(super) struct DeleteUser;
 pub(super) struct ListUsers;
+pub(super) struct ListGroupsForUser;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -61,6 +62,13 @@ pub(super) struct ListShape {
     users: Vec<UserShape>,
     is_truncated: bool,
     marker: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GroupsShape {
+    groups: Vec<Empty>,
+    is_truncated: bool,
 }
 
 impl Operation for CreateUser {
@@ -132,6 +140,24 @@ impl Operation for GetUser {
             }
         };
         Ok(OneShape { user })
+    }
+}
+
+/// There are no groups, so nobody is in one.
+impl Operation for ListGroupsForUser {
+    const SERVICE: Service = Service::Iam;
+    const NAME: &'static str = "ListGroupsForUser";
+    const READ_ONLY: bool = true;
+    type Input = OneInput;
+    type Output = GroupsShape;
+
+    fn authorize(input: &OneInput, call: &CallContext, world: &World) -> Result<Vec<Check>, AwsError> {
+        Ok(vec![holder_check::<User>(Self::NAME, required::<User>(input.user_name.as_ref())?, call, world)?])
+    }
+
+    fn call(input: OneInput, call: &CallContext, world: &mut World, _: &Authorized) -> Result<GroupsShape, AwsError> {
+        find::<User>(&world.iam, call, required::<User>(input.user_name.as_ref())?)?;
+        Ok(GroupsShape { groups: Vec::new(), is_truncated: false })
     }
 }
 

@@ -19,6 +19,7 @@ mod grant;
 mod key;
 mod key_policy;
 mod material;
+mod metrics;
 mod operations;
 mod page;
 mod party;
@@ -27,5 +28,6 @@ mod state;
 mod tests;
 
 pub(crate) use agenda::settle;
+pub(crate) use metrics::measure;
 pub(crate) use operations::OPERATIONS;
 pub(crate) use state::State;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{constraint, invalid_parameter, invalid_token, no_such_stream};
 use super::filters::read_pattern;
+use super::ingest::{Place, ingest};
 use super::streams::{GroupReference, sequence_token};
 use super::{LogEvent, existing_group, group_check, group_key, key_in_group, stream_check, validate};
 use crate::check::Check;
@@ -146,20 +147,22 @@ impl Operation for PutLogEvents {
     ) -> Result<PutLogEventsOutput, AwsError> {
         check_batch(&input.log_events)?;
         let retention = existing_group(call, world, &input.log_group_name)?.retention;
-        let key = key_in_group(call, &input.log_group_name, &input.log_stream_name);
-        let stream = world.logs.streams.get_mut(&key).ok_or_else(no_such_stream)?;
+        let place = Place {
+            account: &call.account,
+            region: &call.region,
+            group: &input.log_group_name,
+            stream: &input.log_stream_name,
+        };
+        if !world.logs.streams.contains(&place.stream_key()) {
+            return Err(no_such_stream());
+        }
         let bounds = Bounds::at(call, retention);
         let rejected = bounds.rejected(&input.log_events);
         let taken = input.log_events.into_iter().filter(|event| bounds.takes(event.timestamp));
-        for InputLogEvent { timestamp, message } in taken {
-            let number = stream.taken;
-            let event = LogEvent { timestamp, message, ingested: call.now.as_millisecond(), number };
-            world.logs.events.insert(event_key(&key, &event), event);
-            stream.taken += 1;
-        }
-        stream.last_ingestion = Some(call.now);
+        let taken = taken.map(|event| (event.timestamp, event.message)).collect();
+        ingest(&place, call.now, taken, world);
+        let stream = world.logs.streams.get(&place.stream_key()).ok_or_else(no_such_stream)?;
         let next_sequence_token = sequence_token(stream);
-        drop_oldest(&key, world);
         Ok(PutLogEventsOutput { next_sequence_token, rejected_log_events_info: rejected })
     }
 }
@@ -372,22 +375,6 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), AwsError> {
     Ok(())
 }
 
-/// Keeps a stream within what is sensible to hold in memory.
-fn drop_oldest(stream: &str, world: &mut World) {
-    let inside = format!("{stream}:");
-    let events = &mut world.logs.events;
-    let surplus = events.with_prefix(&inside).count().saturating_sub(MOST_KEPT);
-    let oldest: Vec<String> = events.with_prefix(&inside).take(surplus).map(|(key, _)| key.clone()).collect();
-    for key in oldest {
-        events.remove(&key);
-    }
-}
-
-/// Sorts by time, and then in the order in which the events came.
-fn event_key(stream: &str, event: &LogEvent) -> String {
-    format!("{stream}:{:020}:{:020}", event.timestamp, event.number)
-}
-
 /// Sorts by time, then by stream.
 fn event_id(stream: &str, event: &LogEvent) -> String {
     format!("{:020}:{stream}:{:020}", event.timestamp, event.number)
@@ -412,8 +399,6 @@ fn milliseconds(duration: SignedDuration) -> i64 {
 }
 
 const MOST_EVENTS: u32 = 10_000;
-/// How many events a stream keeps here; AWS has no such bound.
-const MOST_KEPT: usize = 10_000;
 const MOST_BATCH_BYTES: u64 = 1_048_576;
 const EVENT_OVERHEAD: u64 = 26;
 const DAY: SignedDuration = SignedDuration::from_hours(24);

@@ -1,12 +1,15 @@
 //! Amazon CloudWatch Logs: log groups, streams and their events, and metric filters.
 //!
-//! Metric filters are kept, and their patterns are read and evaluated ([`pattern`]); they publish no metric yet.
+//! Events come in through `ingest.rs`, past the metric filters of their group: [`pattern`] reads and evaluates the
+//! patterns, `publish.rs` makes datapoints of what matches.
 
 mod error;
 mod events;
 mod filters;
 mod groups;
+mod ingest;
 pub(crate) mod pattern;
+mod publish;
 mod streams;
 mod tags;
 mod validate;
@@ -17,6 +20,8 @@ use keywright_model::{Arn, Tags};
 use serde::{Deserialize, Serialize};
 
 use self::error::no_such_group;
+pub(crate) use self::ingest::{Place, put};
+pub(crate) use self::publish::settle;
 use crate::aws::{Aws, EnsureError};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -77,6 +82,8 @@ tables! {
         streams: LogStream,
         /// Log events in the order of time, by `account/region/group:stream:timestamp:number`.
         events: LogEvent,
+        /// The latest minute of each metric filter with a default value, by the filter's key.
+        minutes: publish::Minute,
     }
 }
 
@@ -150,7 +157,8 @@ impl Aws {
     }
 }
 
-fn ensure(world: &mut World, arn: &Arn, now: Timestamp) -> Result<bool, EnsureError> {
+/// Makes a log group, unless there is one of that ARN.
+pub(crate) fn ensure(world: &mut World, arn: &Arn, now: Timestamp) -> Result<bool, EnsureError> {
     let wrong = || EnsureError::Arn { arn: arn.clone(), expected: "a log group" };
     let is_regional = !arn.region().is_empty() && !arn.account().is_empty();
     let name = group_of_arn(arn).filter(|_| arn.service() == "logs" && is_regional).ok_or_else(wrong)?;

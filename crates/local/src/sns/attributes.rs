@@ -95,6 +95,9 @@ pub(super) fn set(topic: &mut Topic, name: &str, value: &str, world: &World) -> 
         "Policy" => topic.policy = read_policy(value, world)?,
         "DisplayName" => topic.display_name = checked_display_name(value)?.to_owned(),
         "KmsMasterKeyId" => topic.kms_master_key_id = Some(value.to_owned()).filter(|key| !key.is_empty()),
+        "SignatureVersion" if value == "1" => {
+            return Err(unsupported("Signatures with SHA-1 (SignatureVersion 1) are"));
+        }
         "SignatureVersion" => topic.signature_version = Some(one_of(name, value, &["1", "2"])?),
         "TracingConfig" => topic.tracing_config = Some(one_of(name, value, &["PassThrough", "Active"])?),
         "FifoTopic" if value == "false" => {}

@@ -1,10 +1,30 @@
-//! Amazon SNS: topics with their policies, and subscriptions. Nothing is published yet.
+//! Amazon SNS: topics with their policies, subscriptions, and messages on their way.
+//!
+//! A message takes one path: `messages` or `publish_from_service` takes it, `publish` asks the topic's policy and key,
+//! `delivery` keeps it until [`Aws::deliver_pending`] has brought it to each endpoint, as `envelope` writes it and
+//! `signer` signs it.
 
 mod attributes;
+mod confirmation;
+mod delivery;
+mod envelope;
 mod error;
+mod http;
+mod inbox;
+mod links;
+mod message;
+mod messages;
+pub(crate) mod publish;
+mod signer;
 mod subscriptions;
 mod tags;
 mod topics;
+
+pub(crate) use self::delivery::InFlight;
+pub use self::delivery::{Deliveries, PendingDelivery, Post, Transport};
+pub use self::http::HttpTransport;
+pub use self::inbox::InboxMessage;
+pub(crate) use self::links::linked;
 
 use jiff::Timestamp;
 use keywright_model::{AccountId, Arn, Tags};
@@ -38,22 +58,18 @@ operations![
     subscriptions::ListSubscriptions,
     subscriptions::ListSubscriptionsByTopic,
     subscriptions::GetSubscriptionAttributes,
+    subscriptions::SetSubscriptionAttributes,
+    confirmation::ConfirmSubscription,
+    messages::Publish,
+    messages::PublishBatch,
     AddPermission,
-    ConfirmSubscription,
-    Publish,
-    PublishBatch,
     RemovePermission,
-    SetSubscriptionAttributes,
 ];
 
 unsupported! {
     Service::Sns, error::unsupported:
     AddPermission false,
-    ConfirmSubscription false,
-    Publish false,
-    PublishBatch false,
     RemovePermission false,
-    SetSubscriptionAttributes false,
 }
 
 tables! {
@@ -63,6 +79,16 @@ tables! {
         topics: Topic,
         /// Subscriptions, by `account/region/topic:id`, where the account is the topic's.
         subscriptions: Subscription,
+        /// What tokens confirm, by `account/region/topic:digest of the token`.
+        tokens: confirmation::Confirmable,
+        /// Messages on their way, by number.
+        deliveries: delivery::Delivery,
+        /// Who takes messages inside, by `account/region/topic:name`.
+        inboxes: inbox::Inbox,
+        /// What came to them, by number.
+        inbox_messages: inbox::InboxMessage,
+        /// The key that messages are signed with, by `signer`.
+        signers: signer::Signer,
     }
 }
 
@@ -96,6 +122,19 @@ pub(crate) struct Subscription {
     /// False while the endpoint has not said that it wants messages.
     pub(crate) confirmed: bool,
     pub(crate) raw_message_delivery: bool,
+    /// Whether it was a signed request that confirmed it.
+    #[serde(default)]
+    pub(crate) authenticated: bool,
+    /// Whether only a signed request may take it away.
+    #[serde(default)]
+    pub(crate) authenticate_on_unsubscribe: bool,
+}
+
+impl Subscription {
+    /// Whether messages are really brought to its endpoint.
+    fn is_reached(&self) -> bool {
+        self.protocol == "http"
+    }
 }
 
 impl Aws {
@@ -106,6 +145,11 @@ impl Aws {
     pub fn ensure_sns_topic(&self, arn: &Arn) -> Result<bool, EnsureError> {
         self.change(|world, inner| ensure(world, arn, inner.clock.now()))
     }
+}
+
+/// Lets happen what time alone brings about: tokens lose their force.
+pub(crate) fn settle(world: &mut World, now: Timestamp) {
+    confirmation::forget_unconfirmed(world, now);
 }
 
 fn ensure(world: &mut World, arn: &Arn, now: Timestamp) -> Result<bool, EnsureError> {
@@ -165,6 +209,11 @@ fn topic_key(topic: &Arn) -> String {
     format!("{}/{}/{}", topic.account(), topic.region(), topic.resource())
 }
 
+/// A subscription's ARN is its topic's with an id behind it.
+fn subscription_key(subscription: &Arn) -> String {
+    topic_key(subscription)
+}
+
 /// Reads the ARN of a topic in the Region that is called; it may be another account's.
 fn topic_arn(text: &str, member: &str, call: &CallContext) -> Result<Arn, AwsError> {
     let arn = Arn::parse(text).map_err(|error| invalid_parameter(member, &error.reason))?;
@@ -194,5 +243,7 @@ fn topic_check(call: &CallContext, world: &World, action: &str, arn: &Arn) -> Ch
         .resource_tags(topic.iter().flat_map(|topic| tags_of(&topic.tags)))
 }
 
+#[cfg(test)]
+mod delivery_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 use indexmap::IndexMap;
 use keywright_model::{AccountId, Arn};
-use keywright_policy::Resource;
+use keywright_policy::{Principal, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::error::{invalid_parameter, no_such_subscription, unsupported};
+use super::error::{invalid_parameter, needs_signature, no_such_subscription, unsupported};
 use super::topics::{PAGE, invalid_token};
-use super::{Subscription, existing_topic, topic_arn, topic_check, topic_key};
+use super::{Subscription, confirmation, existing_topic, topic_arn, topic_check, topic_key};
 use crate::check::Check;
 use crate::context::CallContext;
 use crate::error::AwsError;
@@ -40,6 +40,20 @@ pub(super) struct ListSubscriptionsByTopic;
 ///
 /// Source: <https://docs.aws.amazon.com/sns/latest/api/API_GetSubscriptionAttributes.html>.
 pub(super) struct GetSubscriptionAttributes;
+
+/// Sets one attribute of a subscription: whether messages come as they are.
+///
+/// Source: <https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html>.
+pub(super) struct SetSubscriptionAttributes;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SetSubscriptionAttributesInput {
+    subscription_arn: String,
+    attribute_name: String,
+    #[serde(default)]
+    attribute_value: String,
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -141,8 +155,11 @@ impl Operation for Subscribe {
         let inside = format!("{}:", topic_key(&topic));
         let is_same = |found: &&Subscription| found.protocol == input.protocol && found.endpoint == input.endpoint;
         let existing = world.sns.subscriptions.with_prefix(&inside).map(|(_, found)| found).find(is_same);
-        if let Some(existing) = existing {
-            return Ok(answer(existing, &input));
+        if let Some(existing) = existing.cloned() {
+            if !existing.confirmed {
+                confirmation::ask(world, call, &existing);
+            }
+            return Ok(answer(&existing, &input));
         }
         let id = call.ids.uuid();
         let subscription = Subscription {
@@ -154,7 +171,13 @@ impl Operation for Subscribe {
             protocol: input.protocol.clone(),
             endpoint: input.endpoint.clone(),
             raw_message_delivery,
+            // Who subscribes a queue of the own account is signed in.
+            authenticated: is_confirmed_at_once(&input, call),
+            authenticate_on_unsubscribe: false,
         };
+        if !subscription.confirmed {
+            confirmation::ask(world, call, &subscription);
+        }
         let output = answer(&subscription, &input);
         world.sns.subscriptions.insert(format!("{inside}{id}"), subscription);
         Ok(output)
@@ -170,14 +193,24 @@ impl Operation for Unsubscribe {
 
     fn authorize(input: &Self::Input, call: &CallContext, _: &World) -> Result<Vec<Check>, AwsError> {
         subscription_key(&input.subscription_arn, call)?;
+        if call.caller.principal == Principal::Anonymous {
+            return Ok(Vec::new());
+        }
         Ok(vec![Check::new(call, "SNS:Unsubscribe", Resource::Any)])
     }
 
     fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
         let key = subscription_key(&input.subscription_arn, call)?;
-        let subscription = existing(&key, call, world)?;
+        let subscription = existing(&key, call, world)?.clone();
         if !subscription.confirmed {
             return Err(invalid_parameter("SubscriptionArn", "The subscription is pending confirmation"));
+        }
+        let is_signed = call.caller.principal != Principal::Anonymous;
+        if subscription.authenticate_on_unsubscribe && !is_signed {
+            return Err(needs_signature());
+        }
+        if !is_signed || subscription.owner != call.account {
+            confirmation::tell_of_end(world, call, &subscription);
         }
         let topic = topic_key(&subscription.topic);
         world.sns.subscriptions.remove(&key);
@@ -261,6 +294,27 @@ impl Operation for GetSubscriptionAttributes {
     }
 }
 
+impl Operation for SetSubscriptionAttributes {
+    const SERVICE: Service = Service::Sns;
+    const NAME: &'static str = "SetSubscriptionAttributes";
+    const READ_ONLY: bool = false;
+    type Input = SetSubscriptionAttributesInput;
+    type Output = ();
+
+    fn authorize(input: &Self::Input, call: &CallContext, _: &World) -> Result<Vec<Check>, AwsError> {
+        subscription_key(&input.subscription_arn, call)?;
+        Ok(vec![Check::new(call, "SNS:SetSubscriptionAttributes", Resource::Any)])
+    }
+
+    fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
+        let raw_message_delivery = read_attribute(&input.attribute_name, &input.attribute_value)?;
+        let key = subscription_key(&input.subscription_arn, call)?;
+        let subscription = Subscription { raw_message_delivery, ..existing(&key, call, world)?.clone() };
+        world.sns.subscriptions.insert(key, subscription);
+        Ok(())
+    }
+}
+
 fn list<'a>(
     found: impl Iterator<Item = (&'a String, &'a Subscription)>,
     token: Option<&str>,
@@ -287,8 +341,9 @@ fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), AwsError> {
     let is_url_of = |scheme| endpoint.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
     let fits = match protocol {
         "email" | "email-json" => is_email(endpoint),
-        "http" => is_url_of("http://"),
-        "https" => is_url_of("https://"),
+        "http" => is_url_of("http://") && is_url(endpoint),
+        "https" if is_url_of("https://") => return Err(unsupported("Delivery over TLS is")),
+        "https" => false,
         "sqs" => is_arn_of("sqs"),
         "lambda" => is_arn_of("lambda"),
         "sms" | "application" | "firehose" => return Err(unsupported(&format!("The protocol {protocol} is"))),
@@ -300,25 +355,33 @@ fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), AwsError> {
     Err(invalid_parameter("Endpoint", "Endpoint must match the specified protocol"))
 }
 
+/// A URL that can be posted to. User names and passwords in it are not supported.
+fn is_url(endpoint: &str) -> bool {
+    let uri: Option<http::Uri> = endpoint.parse().ok();
+    let authority = uri.as_ref().and_then(http::Uri::authority);
+    authority.is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+}
+
 fn is_email(endpoint: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.contains(|at: char| at.is_whitespace() || at == '@');
     endpoint.split_once('@').is_some_and(|(name, host)| is_part(name) && is_part(host))
 }
 
 fn raw_message_delivery(attributes: &IndexMap<String, String>) -> Result<bool, AwsError> {
-    let mut raw = false;
-    for (name, value) in attributes {
-        match (name.as_str(), value.as_str()) {
-            ("RawMessageDelivery", "true") => raw = true,
-            ("RawMessageDelivery", "false") => raw = false,
-            ("RawMessageDelivery", _) => return Err(invalid_parameter(name, "The value must be true or false")),
-            ("DeliveryPolicy" | "FilterPolicy" | "FilterPolicyScope" | "RedrivePolicy" | "ReplayPolicy", _) => {
-                return Err(unsupported(&format!("The attribute {name} is")));
-            }
-            _ => return Err(invalid_parameter("AttributeName", "There is no such attribute")),
+    attributes.iter().try_fold(false, |_, (name, value)| read_attribute(name, value))
+}
+
+/// Reads the one attribute that can be set: `RawMessageDelivery`.
+fn read_attribute(name: &str, value: &str) -> Result<bool, AwsError> {
+    match (name, value) {
+        ("RawMessageDelivery", "true") => Ok(true),
+        ("RawMessageDelivery", "false") => Ok(false),
+        ("RawMessageDelivery", _) => Err(invalid_parameter(name, "The value must be true or false")),
+        ("DeliveryPolicy" | "FilterPolicy" | "FilterPolicyScope" | "RedrivePolicy" | "ReplayPolicy", _) => {
+            Err(unsupported(&format!("The attribute {name} is")))
         }
+        _ => Err(invalid_parameter("AttributeName", "There is no such attribute")),
     }
-    Ok(raw)
 }
 
 /// The key of a subscription by its ARN, which is its topic's with an id behind it.
@@ -348,8 +411,7 @@ fn shown(subscription: &Subscription) -> IndexMap<String, String> {
         ("Endpoint", subscription.endpoint.clone()),
         ("Protocol", subscription.protocol.clone()),
         ("PendingConfirmation", (!subscription.confirmed).to_string()),
-        // Who subscribes a queue of the own account is signed in.
-        ("ConfirmationWasAuthenticated", subscription.confirmed.to_string()),
+        ("ConfirmationWasAuthenticated", subscription.authenticated.to_string()),
         ("SubscriptionArn", subscription.arn.to_string()),
         ("Owner", subscription.owner.to_string()),
     ];

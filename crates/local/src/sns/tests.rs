@@ -126,8 +126,8 @@ fn a_pending_subscription_can_be_seen_and_not_taken_away() {
     let client = prepared();
     let parameters = [
         ("TopicArn", TOPIC),
-        ("Protocol", "https"),
-        ("Endpoint", "https://example.com/hook"),
+        ("Protocol", "http"),
+        ("Endpoint", "http://example.com/hook"),
         ("ReturnSubscriptionArn", "true"),
         ("Attributes.entry.1.key", "RawMessageDelivery"),
         ("Attributes.entry.1.value", "true"),

@@ -125,11 +125,10 @@ impl Operation for DeleteTopic {
     fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<(), AwsError> {
         let key = topic_key(&topic_arn(&input.topic_arn, "TopicArn", call)?);
         world.sns.topics.remove(&key);
-        let subscriptions = &mut world.sns.subscriptions;
-        let inside: Vec<String> = subscriptions.with_prefix(&format!("{key}:")).map(|(key, _)| key.clone()).collect();
-        for key in inside {
-            subscriptions.remove(&key);
-        }
+        let inside = format!("{key}:");
+        world.sns.subscriptions.remove_with_prefix(&inside);
+        world.sns.tokens.remove_with_prefix(&inside);
+        world.sns.inboxes.remove_with_prefix(&inside);
         Ok(())
     }
 }

@@ -45,9 +45,35 @@ impl<V: Record> Table<V> {
         self.rows.insert(key, value);
     }
 
+    /// Inserts a record behind all others, in a table whose keys are numbers.
+    pub(crate) fn append(&mut self, value: V) {
+        let last = self.rows.keys().next_back().and_then(|key| key.parse::<u64>().ok());
+        let next = last.map_or(0, |last| last.saturating_add(1));
+        self.insert(format!("{next:020}"), value);
+    }
+
     pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
         self.note(key);
         self.rows.remove(key)
+    }
+
+    /// Removes the records whose keys begin with the prefix.
+    pub(crate) fn remove_with_prefix(&mut self, prefix: &str) {
+        let keys: Vec<String> = self.with_prefix(prefix).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.remove(&key);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The records whose keys are `from` or later and before `until`, in the order of their keys.
+    pub(crate) fn between(&self, from: &str, until: &str) -> btree_map::Range<'_, String, V> {
+        // A range that ends before it begins is empty, not a panic.
+        let until = until.max(from);
+        self.rows.range::<str, _>((Bound::Included(from), Bound::Excluded(until)))
     }
 
     /// All records in the order of their keys.
@@ -95,6 +121,9 @@ pub(crate) trait AnyTable {
     /// When a record cannot be written as JSON; then nothing counts as committed.
     fn changes(&self, into: &mut Vec<Change>) -> Result<(), serde_json::Error>;
 
+    /// Whether anything changed since the last time.
+    fn is_changed(&self) -> bool;
+
     /// Keeps all changes.
     fn accept(&mut self);
 
@@ -120,6 +149,10 @@ impl<V: Record> AnyTable for Table<V> {
             }
         }
         Ok(())
+    }
+
+    fn is_changed(&self) -> bool {
+        !self.before.is_empty()
     }
 
     fn accept(&mut self) {

@@ -1,6 +1,6 @@
 //! The protocols that AWS clients speak, read into one value and written from one.
 //!
-//! KMS and Logs speak JSON 1.1; IAM, STS and SNS speak Query; CloudWatch speaks JSON 1.0, Query and rpcv2Cbor.
+//! KMS, Logs and CloudTrail speak JSON 1.1; IAM, STS and SNS speak Query; CloudWatch speaks JSON 1.0, Query and rpcv2Cbor.
 
 mod cbor;
 mod input;
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) use input::{InputError, decode_input};
-pub(crate) use value::{Map, Time};
+pub(crate) use value::{Map, Shape, Time, shape};
 
 use crate::error::AwsError;
 use crate::service::Service;
@@ -70,7 +70,7 @@ impl Envelope {
     }
 
     fn by_prefix(protocol: Protocol, prefix: &str, operation: &str) -> Self {
-        let service = Service::ALL.into_iter().find(|service| service.target_prefix() == Some(prefix));
+        let service = Service::ALL.into_iter().find(|service| service.has_target_prefix(prefix));
         Self { protocol, service, operation: operation.to_owned(), parameters: None }
     }
 

@@ -115,10 +115,11 @@ impl Node {
     }
 }
 
-/// `{"key": K, "value": V}` as an entry of a map.
+/// `{"key": K, "value": V}` as an entry of a map; the attributes of SNS's messages have `Name` and `Value`.
 fn into_entry(item: Value) -> Option<(String, Value)> {
     let Value::Object(mut members) = item else { return None };
-    match (members.remove("key")?, members.remove("value")) {
+    let (key, value) = if members.contains_key("key") { ("key", "value") } else { ("Name", "Value") };
+    match (members.remove(key)?, members.remove(value)) {
         (Value::String(key), value) => Some((key, value.unwrap_or_default())),
         _ => None,
     }
@@ -162,6 +163,10 @@ mod tests {
         check(
             "Attributes.entry.1.key=DisplayName&Attributes.entry.1.value=x",
             json!({"Attributes": {"DisplayName": "x"}}),
+        );
+        check(
+            "MessageAttributes.entry.1.Name=a&MessageAttributes.entry.1.Value.DataType=String",
+            json!({"MessageAttributes": {"a": {"DataType": "String"}}}),
         );
         check("Tags=", json!({"Tags": ""}));
         check("", json!({}));

@@ -80,11 +80,11 @@ impl<'de> Visitor<'de> for TimeVisitor {
     }
 }
 
-/// A map of texts in an output, which XML writes as `entry` elements, unlike a structure.
+/// A map by texts in an output, which XML writes as `entry` elements, unlike a structure.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Map(pub(crate) IndexMap<String, String>);
+pub(crate) struct Map<V = String>(pub(crate) IndexMap<String, V>);
 
-impl Serialize for Map {
+impl<V: Serialize> Serialize for Map<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(MAP_MARK, &self.0)?;

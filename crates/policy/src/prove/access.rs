@@ -122,7 +122,7 @@ impl<'a> KeyAccess<'a> {
 
     /// Decides the request, with unknown IAM policies taken for that.
     pub(super) fn decide(&self, request: &Request, supposed: Supposed) -> Witness {
-        let everything = everything();
+        let everything = allowing_everything();
         let mut policies =
             Policies { resource_policy: ResourcePolicy::Mandatory(self.key_policy), ..Policies::new(self.account) };
         policies.grants.clone_from(&self.grants);
@@ -322,7 +322,8 @@ fn narrowed(region: Region, callers: &Values) -> Option<Region> {
     (!region.is_empty()).then_some(region)
 }
 
-fn everything() -> Document {
+/// The policy that IAM policies which are not known are taken for.
+pub(crate) fn allowing_everything() -> Document {
     let all = || Some(Match::Is(vec!["*".to_owned()]));
     Document {
         version: Version::V2012,

@@ -16,13 +16,16 @@ mod claim;
 mod control;
 mod deputy;
 mod model;
+mod reach;
 mod region;
 mod text;
 mod values;
 
+pub(crate) use access::allowing_everything;
 pub use access::{Identities, KeyAccess, KnownPrincipal};
 pub use answer::{Answer, Assumption, Escalation, Unknown, Verdict, Witness};
 pub use change::{Gain, Gains, Standing, gives_nothing_new, standings};
 pub use claim::{Scope, Who, no_public_access, nobody_can, principals_by_arn, root_is_gone};
 pub use control::{Control, somebody_keeps_control};
 pub use deputy::{Deputy, confused_deputies};
+pub use reach::{Means, Needs, Reach, Reacher, Way, who_can};

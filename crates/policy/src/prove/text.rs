@@ -4,7 +4,8 @@
 //! each class is enough to try a policy on. That no class is missed is proved by the emptiness of a regular language;
 //! where plain looking settles it, no language is built.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_smt_strings::regular_expressions::{BoundedSearch, ReManager, RegLan};
 use aws_smt_strings::smt_strings::SmtString;
@@ -14,7 +15,7 @@ use super::region::Work;
 use crate::glob;
 
 /// A set of texts that a policy speaks of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pattern {
     /// Text with wildcards.
     Like(String),
@@ -29,7 +30,7 @@ pub(super) enum Pattern {
 }
 
 /// What all texts of a set have in common before any pattern looks at them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Base {
     /// Any text that is not empty.
     Text,
@@ -42,7 +43,7 @@ pub(super) enum Base {
 }
 
 /// ARNs of one kind of caller in one account, or in all that are not named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Callers {
     /// `arn:aws:iam::`.
     pub(super) head: String,
@@ -172,21 +173,51 @@ impl Classes<'_> {
 
     fn by_language(&self, inside: &[usize], outside: &[usize], work: &mut Work) -> Result<Option<String>, Unknown> {
         work.spend(LANGUAGE_COST)?;
+        let patterns = |of: &[usize]| -> BTreeSet<Pattern> {
+            of.iter().filter_map(|at| self.patterns.get(*at)).cloned().collect()
+        };
+        let question = Question {
+            base: self.base.clone(),
+            inside: patterns(inside),
+            outside: patterns(outside),
+            literals: self.literals.iter().filter(|it| self.base.holds(it)).cloned().collect(),
+        };
+        question.answer()
+    }
+}
+
+/// Which text is of the base, fits all of these patterns, none of those, and is no literal?
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    base: Base,
+    inside: BTreeSet<Pattern>,
+    outside: BTreeSet<Pattern>,
+    literals: BTreeSet<String>,
+}
+
+type Answer = Result<Option<String>, Unknown>;
+
+/// What was asked before. The library never frees an expression: a question that is asked again must not cost anew.
+static ANSWERS: Mutex<BTreeMap<Question, Answer>> = Mutex::new(BTreeMap::new());
+
+impl Question {
+    /// The answer, from the languages only if it is not known yet.
+    fn answer(self) -> Answer {
+        if let Some(known) = answers().get(&self) {
+            return known.clone();
+        }
+        let answer = self.search();
+        let mut answers = answers();
+        if answers.len() >= MOST_ANSWERS {
+            answers.clear();
+        }
+        answers.insert(self, answer.clone());
+        answer
+    }
+
+    fn search(&self) -> Answer {
         let mut languages = Languages(ReManager::new());
-        let patterns = |of: &[usize]| of.iter().filter_map(|at| self.patterns.get(*at)).cloned().collect::<Vec<_>>();
-        let mut whole = languages.base(self.base);
-        for pattern in patterns(inside) {
-            let language = languages.pattern(&pattern);
-            whole = languages.0.inter(whole, language);
-        }
-        for pattern in patterns(outside) {
-            let language = languages.pattern(&pattern);
-            whole = languages.0.diff(whole, language);
-        }
-        for literal in self.literals {
-            let language = languages.text(literal);
-            whole = languages.0.diff(whole, language);
-        }
+        let whole = self.language(&mut languages);
         match languages.0.is_empty_re_bounded(whole, MOST_DERIVATIVES) {
             Some(true) => return Ok(None),
             None => return Err(Unknown::TooMuchWork),
@@ -200,6 +231,27 @@ impl Classes<'_> {
             BoundedSearch::Empty | BoundedSearch::Failed => Err(Unknown::TooMuchWork),
         }
     }
+
+    fn language(&self, languages: &mut Languages) -> RegLan {
+        let mut whole = languages.base(&self.base);
+        for pattern in &self.inside {
+            let language = languages.pattern(pattern);
+            whole = languages.0.inter(whole, language);
+        }
+        for pattern in &self.outside {
+            let language = languages.pattern(pattern);
+            whole = languages.0.diff(whole, language);
+        }
+        for literal in &self.literals {
+            let language = languages.text(literal);
+            whole = languages.0.diff(whole, language);
+        }
+        whole
+    }
+}
+
+fn answers() -> MutexGuard<'static, BTreeMap<Question, Answer>> {
+    ANSWERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Base {
@@ -518,6 +570,7 @@ const SERVICE_END: &str = ".amazonaws.com";
 const MOST_CLASSES: usize = 512;
 const MOST_DERIVATIVES: usize = 20_000;
 const LANGUAGE_COST: usize = 500;
+const MOST_ANSWERS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -578,6 +631,21 @@ mod tests {
         let patterns: Vec<Pattern> = (0..20).map(|at| Pattern::Like(format!("*{at}*"))).collect();
         let found = representatives(&Base::Text, &BTreeSet::new(), &patterns, &mut Work::new(2_000_000));
         assert_eq!(found, Err(Unknown::TooMuchWork));
+    }
+
+    #[test]
+    fn a_question_asked_again_costs_no_language() {
+        let question = Question {
+            base: Base::Text,
+            inside: BTreeSet::from([Pattern::Like("asked-again-*".to_owned())]),
+            outside: BTreeSet::from([Pattern::Like("*-?".to_owned())]),
+            literals: BTreeSet::new(),
+        };
+        assert!(!answers().contains_key(&question));
+        let first = question.clone().answer();
+        assert!(matches!(&first, Ok(Some(text)) if text.starts_with("asked-again-")), "{first:?}");
+        assert_eq!(answers().get(&question), Some(&first));
+        assert_eq!(question.answer(), first);
     }
 
     proptest! {

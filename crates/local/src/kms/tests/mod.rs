@@ -22,7 +22,7 @@ const ROOT: &str = "arn:aws:iam::111122223333:root";
 
 impl Client {
     /// Calls KMS.
-    fn kms(&self, operation: &str, input: &Value) -> Answered {
+    pub(crate) fn kms(&self, operation: &str, input: &Value) -> Answered {
         self.json(Service::Kms, operation, input)
     }
 

@@ -186,6 +186,14 @@ fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
+/// The text of the first scalar at a selector such as `$.latency`.
+pub(super) fn value_at(selector: &str, event: &Value) -> Option<String> {
+    let mut parser = Parser { rest: selector, depth: 0, selectors: Selectors::Paths };
+    let selector = parser.selector().ok()?;
+    parser.end().ok()?;
+    selector.values(event).first().and_then(|value| scalar_text(value))
+}
+
 /// Reads `{ … }`.
 pub(super) fn parse_json(text: &str) -> Result<Expression, PatternError> {
     let mut parser = Parser { rest: text, depth: 0, selectors: Selectors::Paths };

@@ -89,5 +89,14 @@ impl Pattern {
     }
 }
 
+/// The value of a field of an event: one that the pattern named, or any member of a JSON event.
+pub(crate) fn value_at(selector: &str, message: &str, extracted: &Extracted) -> Option<String> {
+    if let Some(value) = extracted.get(selector) {
+        return Some(value.clone());
+    }
+    let event: serde_json::Value = serde_json::from_str(message).ok()?;
+    expression::value_at(selector, &event)
+}
+
 #[cfg(test)]
 mod tests;
