@@ -265,6 +265,22 @@ pub(crate) struct SubjectArguments {
 }
 
 impl SubjectArguments {
+    /// Everything that a folder makes.
+    pub(crate) fn of_folder(configuration: &Configuration) -> Self {
+        Self {
+            configuration: InFolder(configuration.clone()),
+            connection: Connection::default(),
+            live: false,
+            policy: None,
+            plan: None,
+            template: None,
+            parameters: Vec::new(),
+            account: None,
+            region: None,
+            key: None,
+        }
+    }
+
     /// The same, about this key only.
     pub(crate) fn with_key(&self, key: Option<&str>) -> Self {
         Self { key: key.map(str::to_owned).or_else(|| self.key.clone()), ..self.clone() }
@@ -315,6 +331,12 @@ pub(crate) struct RehearseArguments {
     /// Show every probe, not only those of broken promises
     #[arg(long)]
     pub(crate) verbose: bool,
+    /// Write one page of HTML, which opens without a network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -158,7 +158,7 @@ fn texts<'a>(resource: &'a DesiredResource, arguments: &'a [&str]) -> impl Itera
 }
 
 /// The text of a value that refers to nothing.
-fn literal(value: &Value) -> Option<String> {
+pub(crate) fn literal(value: &Value) -> Option<String> {
     let Value::Text(template) = value else { return None };
     let parts = template.0.iter().map(|part| match part {
         Part::Literal(text) => Some(text.as_str()),

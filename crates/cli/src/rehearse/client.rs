@@ -66,14 +66,6 @@ impl Client {
         query_outcome(&response, wanted)
     }
 
-    /// A session of a role.
-    pub(crate) async fn assume(&self, region: &Region, role: &str) -> Result<Self, Outcome> {
-        let parameters = [("RoleArn", role), ("RoleSessionName", "rehearsal")];
-        let wanted = ["AccessKeyId", "SecretAccessKey", "SessionToken"];
-        let answer = self.query(region, QueryService::Sts, "AssumeRole", &parameters, &wanted).await;
-        self.with_keys_of(answer)
-    }
-
     /// The same place, with the access key that was answered.
     pub(crate) fn with_keys_of(&self, answer: Outcome) -> Result<Self, Outcome> {
         match (answer.text("AccessKeyId"), answer.text("SecretAccessKey")) {
@@ -172,7 +164,6 @@ impl JsonService {
 pub(crate) enum QueryService {
     Iam,
     Sts,
-    Sns,
 }
 
 impl QueryService {
@@ -180,7 +171,6 @@ impl QueryService {
         match self {
             Self::Iam => Service::Iam,
             Self::Sts => Service::Sts,
-            Self::Sns => Service::Sns,
         }
     }
 
@@ -188,7 +178,6 @@ impl QueryService {
         match self {
             Self::Iam => "2010-05-08",
             Self::Sts => "2011-06-15",
-            Self::Sns => "2010-03-31",
         }
     }
 }

@@ -15,5 +15,4 @@ mod scene;
 mod stage;
 mod story;
 
-pub(crate) use report::Report;
 pub(crate) use story::play;

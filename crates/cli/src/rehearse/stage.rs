@@ -94,6 +94,11 @@ impl Stage {
         }
     }
 
+    /// Who may manage the key: the admin role, or whom the account's IAM policies let in.
+    pub(crate) async fn manager(&self, scene: &Scene, key: &Key) -> Client {
+        self.admin(scene, &key.region).await.unwrap_or_else(|_| self.operator.clone())
+    }
+
     /// The admin role, assumed by the operator.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub(super) async fn promises(stage: &Stage, scene: &Scene) -> Vec<Promise> {
 /// A year passes: the material is another, and what was encrypted before can still be read.
 async fn rotation(stage: &Stage, scene: &Scene, primary: &Key) -> Promise {
     let text = "the key rotates, and what was encrypted before the rotation can still be read";
-    let manager = manager(stage, scene, primary).await;
+    let manager = stage.manager(scene, primary).await;
     let context = json!({ "aws:s3:arn": "arn:aws:s3:::rehearsal/old" });
     let sealed = stage.sealed_through_s3(scene, primary, &context);
     let mut probes = vec![Probe::of_call("GenerateDataKey through S3 before the rotation", Expected::Allowed, &sealed)];
@@ -36,7 +36,7 @@ async fn rotation(stage: &Stage, scene: &Scene, primary: &Key) -> Promise {
         _ => before,
     };
     // Sessions do not outlive so long a time.
-    let manager = self::manager(stage, scene, primary).await;
+    let manager = stage.manager(scene, primary).await;
     let after = rotations(&manager, primary).await;
     probes.push(Probe::of_fact("rotations once the period has passed", &wanted, &after));
     if let Some(sealed) = sealed.text("CiphertextBlob") {
@@ -70,11 +70,6 @@ fn failover(stage: &Stage, scene: &Scene, primary: &Key, replica: &Key) -> Promi
 fn open_through_s3(stage: &Stage, scene: &Scene, key: &Key, sealed: &str, context: &Value) -> Outcome {
     let input = json!({ "KeyId": key.arn.as_str(), "CiphertextBlob": sealed, "EncryptionContext": context });
     stage.inside(&stage.through(scene, "s3", &key.region), &key.region, "Decrypt", input)
-}
-
-/// Who may look at the key: the admin role, or whom the account's IAM policies let in.
-async fn manager(stage: &Stage, scene: &Scene, key: &Key) -> Client {
-    stage.admin(scene, &key.region).await.unwrap_or_else(|_| stage.operator.clone())
 }
 
 async fn rotations(manager: &Client, key: &Key) -> usize {

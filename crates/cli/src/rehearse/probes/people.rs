@@ -47,6 +47,10 @@ async fn root(stage: &Stage, scene: &Scene) -> Promise {
             for call in READS.iter().chain(USES) {
                 probes.push(try_call(client, who, call, key, expected).await);
             }
+            // Where they may, these would end the rehearsal.
+            for call in CHANGES.iter().filter(|_| !scene.root_access) {
+                probes.push(try_call(client, who, call, key, expected).await);
+            }
         }
     }
     let text = match scene.root_access {

@@ -78,7 +78,8 @@ fn starts_an_instance(stage: &Stage, key: &Key, role: &Arn) -> Vec<Probe> {
         service: format!("ec2.{}.amazonaws.com", key.region),
         for_aws_resource,
     };
-    let grant = json!({ "KeyId": key.arn.as_str(), "GranteePrincipal": stage.grantee.as_str(), "Operations": ["Decrypt"] });
+    let grant =
+        json!({ "KeyId": key.arn.as_str(), "GranteePrincipal": stage.grantee.as_str(), "Operations": ["Decrypt"] });
     let data_key = json!({ "KeyId": key.arn.as_str(), "KeySpec": "AES_256" });
     let outcomes: [(&str, Expected, Outcome); 3] = [
         (

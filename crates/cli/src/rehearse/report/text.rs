@@ -24,6 +24,9 @@ fn write_act(text: &mut String, act: &Act, all_probes: bool) {
     for promise in &act.promises {
         write_promise(text, promise, all_probes);
     }
+    for note in &act.notes {
+        let _ = writeln!(text, "\n  note: {note}");
+    }
     text.push('\n');
 }
 
