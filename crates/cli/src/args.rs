@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, S
 use keywright_model::{AccountId, Region};
 use keywright_module::{Assignment, nearest};
 use keywright_policy::KMS_ACTIONS;
+use keywright_policy::prove::Claim;
 
 use crate::caller::Caller;
 
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Can(CanArguments),
     /// Say who can do something with a key, and by which way; without an action, a table
     WhoCan(WhoCanArguments),
+    /// Prove claims about keys over all requests, or refute them by one, and review their policies
+    Prove(ProveArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -313,6 +316,50 @@ pub(crate) struct CanArguments {
     /// Exit with 0 when every answer is yes, 3 when one is no, 1 on errors
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// The folder, as `--dir` names it
+    #[arg(value_name = "DIR", conflicts_with_all = ["folder", "policy", "plan", "template"])]
+    pub(crate) place: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
+    /// What is claimed; again for a further claim. Without one: what the inputs promise, and a review of the policies
+    #[arg(long = "claim", value_name = "NAME[=ARGUMENT]", long_help = claims_help())]
+    pub(crate) claims: Vec<String>,
+    /// Review the policies beside the claims
+    #[arg(long)]
+    pub(crate) lint: bool,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// A finding of the review that may stand, and why
+    #[arg(long, value_name = "CODE=REASON", value_parser = name_and_value)]
+    pub(crate) accept: Vec<(String, String)>,
+    /// Print SARIF 2.1.0: what is refuted or unknown, and the findings of the review, with their places
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) sarif: bool,
+}
+
+impl ProveArguments {
+    /// What it is about.
+    pub(crate) fn about(&self) -> SubjectArguments {
+        let mut about = self.subject.clone();
+        if let Some(place) = &self.place {
+            about.configuration.0.folder.clone_from(place);
+        }
+        about
+    }
+}
+
+fn claims_help() -> String {
+    let forms = Claim::forms().map(|(_, written, says)| format!("\n- {written}: {says}"));
+    format!(
+        "What is claimed; again for a further claim. Without one: what the inputs promise, and a review of the \
+         policies.\n{}",
+        forms.collect::<String>()
+    )
 }
 
 #[derive(Debug, Args)]

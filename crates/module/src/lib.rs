@@ -28,5 +28,6 @@ pub use inputs::{
 };
 pub use load::load;
 pub use nearest::nearest;
+pub use policy::UNTIED_STATEMENTS;
 pub use read::{Assignment, Sources};
 pub use value::{Part, Reference, Resolved, Template, Value};

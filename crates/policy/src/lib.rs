@@ -2,8 +2,9 @@
 //!
 //! The way of the data: a text becomes a [`Document`] ([`Document::parse`]); a [`Request`] says who wants to do what,
 //! and what is known about it; [`Policies`] gathers everything that has a say; [`decide`] answers, with the
-//! [`Reason`]; [`ask`] besides with what that hinges on. [`prove`] answers about all requests at once. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells who gains and who loses
-//! what when one takes the place of another.
+//! [`Reason`]; [`ask`] besides with what that hinges on. [`prove`] answers about all requests at once, and [`lint`]
+//! says what a reviewer would about a text. Beside that, [`equivalent`] compares documents, and [`access_changes`] tells
+//! who gains and who loses what when one takes the place of another.
 //!
 //! Where to go next: `decide.rs` holds the rule that combines the sources, and reads like AWS's page; `statement.rs`
 //! whether one statement speaks of a request, `principal.rs` how it names the caller, `condition.rs` what an
@@ -23,6 +24,7 @@ mod error;
 mod glob;
 mod grant;
 mod json;
+pub mod lint;
 mod operator;
 mod parse;
 mod principal;

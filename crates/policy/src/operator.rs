@@ -89,6 +89,11 @@ impl Operator {
         Some(Self { quantifier, comparison, negated, if_exists })
     }
 
+    /// The names of all operators, without quantifier and ending.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, ..)| *name)
+    }
+
     /// Whether an absent key satisfies the condition; none where AWS does not say. `Null` is not asked here: it
     /// compares nothing.
     pub fn holds_when_absent(self) -> Option<bool> {

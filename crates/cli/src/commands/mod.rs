@@ -7,6 +7,7 @@ mod local;
 mod output;
 mod plan;
 mod rehearse;
+mod prove;
 mod saved;
 mod schema;
 mod show;
@@ -58,6 +59,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
+        Command::Prove(arguments) => run_async(prove::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::State(arguments) => match arguments.command {
@@ -79,6 +81,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Rehearse(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
+        Command::Prove(arguments) => arguments.subject.configuration.0.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

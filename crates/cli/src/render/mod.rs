@@ -3,6 +3,8 @@
 pub(crate) mod answers;
 pub(crate) mod diagnostics;
 pub(crate) mod plan;
+pub(crate) mod proofs;
 pub(crate) mod reach;
+pub(crate) mod sarif;
 pub(crate) mod summary;
 pub(crate) mod values;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Region, SourceFile, Span};
-use keywright_policy::{Document, PolicyError, PolicyKind};
+use keywright_policy::{Document, PolicyError, PolicyKind, lint};
 use serde_json::{Map, Value};
 
 use super::{NamedDocument, Part, PolicyText};
@@ -75,6 +75,10 @@ fn document(file: &Arc<SourceFile>, kind: PolicyKind) -> Result<Document, Diagno
 fn policy_error(file: &Arc<SourceFile>, kind: PolicyKind, error: &PolicyError) -> Diagnostic {
     let span = error.span.clone().map(|range| Span::new(file, range));
     let summary = format!("`{}` is not {}: {error}", file.name, kind.describe());
+    if kind == PolicyKind::Key {
+        let (rule, help) = lint::rule_of(error);
+        return Diagnostic::error(rule.code, summary).because(rule.why).help(help).at_opt(span, "here");
+    }
     let diagnostic = Diagnostic::error("invalid-policy", summary).at_opt(span, "here");
     match error.help {
         Some(help) => diagnostic.help(help),

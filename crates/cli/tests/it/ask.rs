@@ -151,7 +151,7 @@ fn wrong_questions_are_errors_that_say_what_to_do() {
     run(&["can", "user/x", "Decrypt", "--policy", "/nowhere.json"]).fails_with(&["unreadable-file", "/nowhere.json"]);
     let folder = Folder::new("");
     let bad = file(&folder, "bad.json", "{\"Statement\": [{\"Effect\": \"Maybe\"}]}");
-    run(&["can", "user/x", "Decrypt", "--policy", &bad]).fails_with(&["invalid-policy", "bad.json:1"]);
+    run(&["can", "user/x", "Decrypt", "--policy", &bad]).fails_with(&["policy-grammar", "bad.json:1"]);
     let several = allow(json!({"AWS": ["111122223333", "444455556666"]}), "kms:*");
     let several = file(&folder, "several.json", &policy(json!([several])));
     run(&["can", "user/x", "Decrypt", "--policy", &several]).fails_with(&["unknown-account", "--account"]);

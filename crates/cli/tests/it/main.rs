@@ -15,6 +15,7 @@ mod cut;
 mod documents;
 mod folder;
 mod lifecycle;
+mod prove;
 mod sdk;
 mod switches;
 mod trouble;

@@ -97,7 +97,7 @@ pub(crate) fn allow_event_sources(key: KeyIn<'_>) -> Vec<Statement> {
             "aws:SourceArn",
             topics,
         ),
-        allow("AllowEventBridgeEventSources", service("events.amazonaws.com"), SENDER_ACTIONS),
+        allow(EVENT_BRIDGE, service("events.amazonaws.com"), SENDER_ACTIONS),
     ]
 }
 
@@ -118,3 +118,10 @@ pub(crate) fn allow_cloudfront(key: KeyIn<'_>) -> Option<Statement> {
 
 /// What a sender to an encrypted topic or queue needs.
 const SENDER_ACTIONS: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey*"];
+
+const EVENT_BRIDGE: &str = "AllowEventBridgeEventSources";
+
+/// The statements whose service AWS gives no means to tie to an account.
+///
+/// Source: <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>.
+pub const UNTIED_STATEMENTS: &[&str] = &[EVENT_BRIDGE];

@@ -12,6 +12,7 @@ use keywright_policy::Document;
 
 pub(crate) use build::KeyIn;
 pub(crate) use iam::{admin_role_trust, management_policy, replication_role_trust};
+pub use logs::UNTIED_STATEMENTS;
 pub(crate) use services::AUTO_SCALING_ROLE;
 
 use crate::compose::names::admin_role_arn;

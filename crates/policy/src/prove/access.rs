@@ -273,6 +273,17 @@ fn is_delegated(model: &Model<'_>, naming: Naming, caller: &Principal) -> bool {
     naming > Naming::NotNamed && !model::is_service(caller) && !is_direct(model, naming, caller)
 }
 
+/// The patterns of `Resource` and `NotResource` that fit some keys of an account and not others, so that what a policy
+/// means hangs on its key's ID.
+pub fn resources_by_key_id(document: &Document) -> Vec<&str> {
+    let resources = document.statements.iter().filter_map(|it| it.resource.as_ref()).flat_map(Match::inner);
+    let hangs_on_id = |pattern: &&str| *pattern != "*" && !matches!(pattern.splitn(6, ':').nth(5), Some("*" | "key/*"));
+    let mut patterns: Vec<&str> = resources.map(String::as_str).filter(hangs_on_id).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    patterns
+}
+
 /// The name of a statement or grant.
 pub(super) fn cause(access: &KeyAccess<'_>, origin: Origin) -> Cause {
     match origin {
