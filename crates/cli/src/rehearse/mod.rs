@@ -16,3 +16,6 @@ mod stage;
 mod story;
 
 pub(crate) use story::play;
+
+#[cfg(test)]
+mod tests;

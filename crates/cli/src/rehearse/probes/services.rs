@@ -115,8 +115,8 @@ impl Path {
                 let principal = stage.stranger.arn.clone();
                 let who = format!("an administrator of account {stranger} through {service}.{}", key.region);
                 let mut neighbours = vec![Caller::forwarded(who, principal, service, &key.region, &stranger)];
-                if !in_any_region {
-                    let principal = stage.service_caller(scene);
+                let principal = stage.service_caller(scene);
+                if !in_any_region && !scene.users.contains(&principal) {
                     let who = format!("{} through {service}.{}", short(principal.as_str()), stage.elsewhere);
                     neighbours.push(Caller::forwarded(who, principal, service, &stage.elsewhere, &scene.account));
                 }
