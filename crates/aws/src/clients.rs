@@ -1,6 +1,7 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::BehaviorVersion;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -9,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -19,7 +21,7 @@ use keywright_model::Region;
 use crate::calls::{CallCounter, lock};
 use crate::sessions::Sessions;
 use crate::transport::http_client;
-use crate::{Options, StaticCredentials};
+use crate::{Clock, Options, StaticCredentials};
 
 /// The SDK's clients, each made when it is first needed and kept.
 pub(crate) struct Clients {
@@ -87,7 +89,25 @@ pub(crate) async fn configuration(options: &Options) -> SdkConfig {
             .http_client(http_client(transport))
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     }
+    if let Some(clock) = &options.clock {
+        builder = builder.time_source(SharedTimeSource::new(Told(Arc::clone(clock))));
+    }
     builder.build()
+}
+
+/// A clock of somebody else's.
+struct Told(Clock);
+
+impl TimeSource for Told {
+    fn now(&self) -> SystemTime {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told(..)")
+    }
 }
 
 /// The credential chain, files and environment variables that every AWS tool uses.

@@ -35,7 +35,7 @@ mod testing;
 mod transport;
 
 pub use access::{KeyAccess, PolicyOf, PrincipalPolicies};
-pub use options::{Mfa, Options, StaticCredentials};
+pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;
 pub use provider::AwsProvider;
 pub use transport::{Transport, TransportError};

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use keywright_model::{Region, Secret};
 
@@ -21,7 +23,12 @@ pub struct Options {
     pub transport: Option<Transport>,
     /// How long to wait for what AWS does not see yet.
     pub patience: Patience,
+    /// What tells the time that requests are signed with; none for the computer's clock.
+    pub clock: Option<Clock>,
 }
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 impl Options {
     /// The usual: the SDK's credential chain, over the network.
@@ -34,6 +41,7 @@ impl Options {
             mfa: None,
             transport: None,
             patience: Patience::default(),
+            clock: None,
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Apply(ApplyArguments),
     /// Destroy what was made: keys are scheduled for deletion
     Destroy(DestroyArguments),
+    /// Play the key's whole life offline, and try what it promises
+    Rehearse(RehearseArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
     /// Say who can do something with a key, and by which way; without an action, a table
@@ -266,6 +268,22 @@ pub(crate) struct SubjectArguments {
 }
 
 impl SubjectArguments {
+    /// Everything that a folder makes.
+    pub(crate) fn of_folder(configuration: &Configuration) -> Self {
+        Self {
+            configuration: InFolder(configuration.clone()),
+            connection: Connection::default(),
+            live: false,
+            policy: None,
+            plan: None,
+            template: None,
+            parameters: Vec::new(),
+            account: None,
+            region: None,
+            key: None,
+        }
+    }
+
     /// The same, about this key only.
     pub(crate) fn with_key(&self, key: Option<&str>) -> Self {
         Self { key: key.map(str::to_owned).or_else(|| self.key.clone()), ..self.clone() }
@@ -351,6 +369,21 @@ pub(crate) struct WhoCanArguments {
     pub(crate) action: Option<&'static str>,
     #[command(flatten)]
     pub(crate) subject: SubjectArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// Show every probe, not only those of broken promises
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Write one page of HTML, which opens without a network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,16 @@ pub(crate) fn open(data_dir: &Path, desired: &[Desired]) -> Result<Rehearsal, Di
     Ok(Rehearsal { aws, operator, made })
 }
 
+/// Makes in an AWS what the modules name but do not make, and somebody to work in it.
+///
+/// # Errors
+/// When something that is named cannot exist.
+pub(crate) fn furnish_for(aws: &Aws, desired: &[Desired]) -> Result<OperatorCredentials, Diagnostics> {
+    let operator = operator(aws, desired)?;
+    furnish(aws, desired)?;
+    Ok(operator)
+}
+
 fn operator(aws: &Aws, desired: &[Desired]) -> Result<OperatorCredentials, Diagnostics> {
     let Some(first) = desired.first() else {
         return Err(Diagnostic::error("no-module", "there is no module to work for").into());
@@ -148,7 +158,7 @@ fn texts<'a>(resource: &'a DesiredResource, arguments: &'a [&str]) -> impl Itera
 }
 
 /// The text of a value that refers to nothing.
-fn literal(value: &Value) -> Option<String> {
+pub(crate) fn literal(value: &Value) -> Option<String> {
     let Value::Text(template) = value else { return None };
     let parts = template.0.iter().map(|part| match part {
         Part::Literal(text) => Some(text.as_str()),

@@ -7,6 +7,7 @@ mod local;
 mod output;
 mod plan;
 mod prove;
+mod rehearse;
 mod saved;
 mod schema;
 mod show;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Plan(arguments) => run_async(plan::run(&arguments)),
         Command::Apply(arguments) => run_async(apply::run(&arguments)),
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
+        Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Prove(arguments) => run_async(prove::run(&arguments)),
@@ -76,6 +78,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Plan(arguments) => arguments.configuration.json,
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
+        Command::Rehearse(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,

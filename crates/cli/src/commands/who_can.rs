@@ -3,7 +3,7 @@ use keywright_policy::prove::{KnownPrincipal, Reach, who_can};
 use serde_json::{Value, json};
 
 use super::End;
-use crate::args::WhoCanArguments;
+use crate::args::{Configuration, SubjectArguments, WhoCanArguments};
 use crate::render::reach::{self, Line};
 use crate::subject::{self, Identity, Subject, Whose};
 use crate::ui;
@@ -17,6 +17,15 @@ pub(super) async fn run(arguments: &WhoCanArguments) -> Result<End, Diagnostics>
         None => table(&subjects, json),
     }
     Ok(End::Fine)
+}
+
+/// What everybody can do with the keys of a folder, as data.
+///
+/// # Errors
+/// All that is wrong with the inputs.
+pub(super) async fn of_folder(configuration: &Configuration) -> Result<Value, Diagnostics> {
+    let subjects = subject::load(&SubjectArguments::of_folder(configuration), &Whose::Everybody).await?;
+    Ok(subjects.iter().map(|subject| reach::table_data(subject, &lines(subject))).collect())
 }
 
 fn list(subjects: &[Subject], action: &str, json: bool) {

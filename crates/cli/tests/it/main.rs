@@ -16,6 +16,7 @@ mod documents;
 mod folder;
 mod lifecycle;
 mod prove;
+mod rehearse;
 mod sdk;
 mod switches;
 mod trouble;
