@@ -21,6 +21,7 @@ mod facts;
 mod iam;
 mod kind;
 mod kms;
+mod needed;
 mod options;
 mod patience;
 mod policy_text;
@@ -31,6 +32,7 @@ mod tags;
 mod testing;
 mod transport;
 
+pub use needed::{Needed, On, When, needed};
 pub use options::{Mfa, Options, StaticCredentials};
 pub use patience::Patience;
 pub use provider::AwsProvider;

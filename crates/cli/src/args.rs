@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use keywright_module::Assignment;
 
+use crate::permissions::Phase;
+
 /// Provision one AWS KMS key done right, and rehearse its life offline.
 #[derive(Debug, Parser)]
 #[command(name = "keywright", version, max_term_width = 110)]
@@ -29,6 +31,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Look into the state
     State(StateArguments),
+    /// Print the IAM policy that running keywright on this folder needs
+    Permissions(PermissionsArguments),
     /// Print the JSON Schema of an inputs file
     Schema,
     /// Run the embedded AWS on a port
@@ -209,6 +213,15 @@ pub(crate) struct OutputArguments {
     /// Print one text without quotes
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PermissionsArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// For which command. Changes of inputs, and `--rescue`, need more
+    #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "all")]
+    pub(crate) phase: Phase,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod failure;
+mod permissions;
 mod rehearsal;
 mod render;
 mod session;

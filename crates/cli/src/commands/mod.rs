@@ -4,6 +4,7 @@ mod apply;
 mod completions;
 mod local;
 mod output;
+mod permissions;
 mod plan;
 mod saved;
 mod schema;
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::State(arguments) => match arguments.command {
             StateCommand::List { folder, local, json } => state::list(&folder, local, json),
         },
+        Command::Permissions(arguments) => permissions::run(&arguments),
         Command::Schema => Ok(schema::run()),
         Command::Local(arguments) => run_async(local::run(&arguments)),
         Command::Completions { shell } => Ok(completions::run(shell)),
@@ -66,6 +68,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Plan(arguments) => arguments.configuration.json,
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
+        Command::Permissions(arguments) => arguments.configuration.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

@@ -14,6 +14,7 @@ mod cut;
 mod documents;
 mod folder;
 mod lifecycle;
+mod permissions;
 mod sdk;
 mod switches;
 mod trouble;
