@@ -24,6 +24,7 @@ mod facts;
 mod iam;
 mod kind;
 mod kms;
+mod needed;
 mod options;
 mod patience;
 mod policy_text;
@@ -35,6 +36,7 @@ mod testing;
 mod transport;
 
 pub use access::{KeyAccess, PolicyOf, PrincipalPolicies};
+pub use needed::{Needed, On, When, needed};
 pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;
 pub use provider::AwsProvider;

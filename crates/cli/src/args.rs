@@ -10,6 +10,8 @@ use keywright_policy::prove::Claim;
 
 use crate::caller::Caller;
 
+use crate::permissions::Phase;
+
 /// Provision one AWS KMS key done right, and rehearse its life offline.
 #[derive(Debug, Parser)]
 #[command(name = "keywright", version, max_term_width = 110)]
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Look into the state
     State(StateArguments),
+    /// Print the IAM policy that running keywright on this folder needs
+    Permissions(PermissionsArguments),
     /// Print the JSON Schema of an inputs file
     Schema,
     /// Run the embedded AWS on a port
@@ -400,6 +404,15 @@ pub(crate) struct OutputArguments {
     /// Print one text without quotes
     #[arg(long)]
     pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PermissionsArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// For which command. Changes of inputs, and `--rescue`, need more
+    #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "all")]
+    pub(crate) phase: Phase,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod args;
 mod caller;
 mod commands;
 mod failure;
+mod permissions;
 mod rehearsal;
 mod rehearse;
 mod render;

@@ -39,7 +39,9 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn diagnose<'a>(all: impl IntoIterator<Item = &'a Diagnostic>) {
     for diagnostic in all {
         say(&diagnostics::text(diagnostic, io::stderr().is_terminal()));
-        say("");
+        if diagnostic.accepted.is_none() {
+            say("");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct KeyPlace {
 
 impl KeyPlace {
     /// Any key of that account and Region: policies say `*`.
-    fn arn(&self) -> Option<Arn> {
+    pub(crate) fn arn(&self) -> Option<Arn> {
         let resource = "key/mrk-00000000000000000000000000000000";
         Arn::new(self.region.partition(), "kms", Some(&self.region), Some(&self.account), resource).ok()
     }

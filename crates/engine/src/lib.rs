@@ -28,8 +28,8 @@ pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, 
 pub use engine::{Engine, Options, Planned, modules_of};
 pub use error::EngineError;
 pub use plan::{
-    Action, Administrator, Bridge, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move, OutputChange, Plan,
-    PrerequisiteChange, ResourceChange,
+    Action, Administrator, Bridge, Claim, Conclusion, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move,
+    OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange,
 };
 pub use provider::*;
 pub use refresh::KeyReader;

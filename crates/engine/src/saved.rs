@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::EngineError;
 use crate::facts::Facts;
 use crate::plan::{
-    Administrator, KeyPolicyChange, Mode, Move, OutputChange, Plan, PrerequisiteChange, ResourceChange, Scope,
+    Administrator, KeyPolicyChange, Mode, Move, OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, Scope,
 };
 use crate::provider::{Actor, CallerIdentity};
 use crate::state::State;
@@ -25,6 +25,8 @@ pub struct SavedPlan {
     key_policies: Vec<KeyPolicyChange>,
     prerequisites: Vec<PrerequisiteChange>,
     administrators: Vec<Administrator>,
+    #[serde(default)]
+    proofs: Vec<Proof>,
     actors: Vec<SavedActor>,
     moves: Vec<Move>,
     reinstated: Vec<crate::address::InstanceKey>,
@@ -63,6 +65,7 @@ impl SavedPlan {
             key_policies: plan.key_policies.clone(),
             prerequisites: plan.prerequisites.clone(),
             administrators: plan.administrators.clone(),
+            proofs: plan.proofs.clone(),
             actors: plan.actors.iter().map(saved_actor).collect(),
             moves: plan.moves.clone(),
             reinstated: plan.reinstated.clone(),
@@ -113,6 +116,7 @@ impl SavedPlan {
             key_policies: self.key_policies.clone(),
             prerequisites: self.prerequisites.clone(),
             administrators: self.administrators.clone(),
+            proofs: self.proofs.clone(),
             actors: self.actors.iter().map(actor).collect(),
             caller: CallerIdentity { account: self.caller_account.clone(), arn: self.caller.clone() },
             findings: Vec::new(),

@@ -125,6 +125,8 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// Why somebody has accepted it: then it is told in one line, and refuses nothing.
+    pub accepted: Option<String>,
 }
 
 impl Diagnostic {
@@ -173,8 +175,16 @@ impl Diagnostic {
         self
     }
 
+    /// Marks it as accepted, for that reason. What was an error is a warning from then on.
+    #[must_use]
+    pub fn accept(mut self, reason: impl Into<String>) -> Self {
+        self.severity = self.severity.max(Severity::Warning);
+        self.accepted = Some(reason.into());
+        self
+    }
+
     fn new(severity: Severity, code: &'static str, summary: impl Into<String>) -> Self {
-        Self { severity, code, summary: summary.into(), detail: None, labels: Vec::new(), help: None }
+        Self { severity, code, summary: summary.into(), detail: None, labels: Vec::new(), help: None, accepted: None }
     }
 }
 

@@ -2,6 +2,7 @@ use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, Region};
 use keywright_policy::Document;
 
+use crate::findings::Acceptance;
 use crate::value::Value;
 
 /// What should exist for one module, and what it will mean.
@@ -27,6 +28,8 @@ pub struct Desired {
     pub administration: Administration,
     /// Warnings and notes about what the inputs mean.
     pub findings: Vec<Diagnostic>,
+    /// What of these, and of what a plan finds, was accepted.
+    pub accepted: Vec<Acceptance>,
 }
 
 /// A resource as it should be.

@@ -13,6 +13,7 @@
 
 mod compose;
 mod desired;
+mod findings;
 mod inputs;
 mod load;
 mod nearest;
@@ -21,6 +22,7 @@ mod read;
 mod value;
 
 pub use desired::{AdminRole, Administration, Desired, DesiredResource, Output, Prerequisite};
+pub use findings::{Acceptance, FINDINGS, FindingInfo, Found, finding, refusals, settle};
 pub use inputs::{
     AdminRoleInputs, DecryptAlarmInputs, DecryptThreshold, DeletionWindow, Environment, GrantConstraint, GrantInputs,
     INPUTS, IamPrincipal, InputInfo, Inputs, LogGroupName, Module, NamePrefix, OUTPUTS, Origin, OutputInfo,

@@ -6,13 +6,15 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use keywright_model::{AccountId, Arn};
 use keywright_policy::prove::{
-    KeyAccess, Scope, Who, confused_deputies, gives_nothing_new, no_public_access, nobody_can, root_is_gone,
-    somebody_keeps_control, standings,
+    KeyAccess, Scope, Who, confused_deputies, gives_nothing_new, no_public_access, nobody_can, principals_by_arn,
+    root_is_gone, somebody_keeps_control, standings,
 };
-use keywright_policy::{Document, PolicyKind};
+use keywright_policy::{ContextConstraint, Document, Grant, Grantee, PolicyKind};
 
 const ADMIN: &str = "arn:aws:iam::111122223333:role/acme-kms-admin-role-prod";
+const REPLICATION: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-prod";
 const COMPLETE: &str = include_str!("../../../conformance/prove/complete-primary.json");
+const REPLICA: &str = include_str!("../../../conformance/prove/complete-replica.json");
 
 /// A policy with so many statements of the shapes that real policies have.
 fn policy(count: usize) -> Document {
@@ -47,6 +49,51 @@ fn all_proofs(access: &KeyAccess<'_>) {
     black_box(confused_deputies(access));
 }
 
+/// What the engine's plan asks of a key that stands: see `crates/engine/src/plan/prove.rs`.
+fn proofs_of_a_plan(before: &KeyAccess<'_>, after: &KeyAccess<'_>) {
+    let names = principals_by_arn(after);
+    let users = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"];
+    black_box(somebody_keeps_control(after, &[ADMIN]));
+    black_box(nobody_can(after, &Who::AllBut(names), &["kms:*"], Scope::DIRECT));
+    black_box(no_public_access(after));
+    black_box(nobody_can(after, &Who::These(vec![ADMIN.to_owned()]), &users, Scope::DIRECT));
+    black_box(confused_deputies(after));
+    black_box(gives_nothing_new(before, after));
+    black_box(gives_nothing_new(after, before));
+}
+
+/// The complete module with a grant, and the same policy without its last statement.
+fn plan_of_the_complete_module(criterion: &mut Criterion) {
+    let key = |region: &str| {
+        Arn::parse(&format!("arn:aws:kms:{region}:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"))
+            .expect("an ARN")
+    };
+    let account = AccountId::parse("111122223333").expect("an account");
+    let operations = ["Decrypt".to_owned(), "DescribeKey".to_owned()];
+    let grant = Grant {
+        id: "g",
+        grantee: Grantee::Arn(REPLICATION),
+        retiring: None,
+        operations: &operations,
+        encryption_context: ContextConstraint::Any,
+        source_arn: None,
+    };
+    let keys = [(key("eu-west-1"), COMPLETE), (key("us-east-1"), REPLICA)].map(|(key, text)| {
+        let after = Document::parse(text, PolicyKind::Key).expect("a key policy");
+        let mut before = after.clone();
+        before.statements.pop();
+        (key, before, after)
+    });
+    criterion.bench_function("the proofs of a plan of the complete module, both keys", |it| {
+        it.iter(|| {
+            for (key, before, after) in &keys {
+                let access = |policy| KeyAccess { grants: vec![grant], ..KeyAccess::new(key, &account, policy) };
+                proofs_of_a_plan(&access(before), &access(after));
+            }
+        });
+    });
+}
+
 fn benchmark(criterion: &mut Criterion) {
     let key =
         Arn::parse("arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab").expect("an ARN");
@@ -75,5 +122,5 @@ fn benchmark(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, benchmark);
+criterion_group!(benches, plan_of_the_complete_module, benchmark);
 criterion_main!(benches);

@@ -8,6 +8,7 @@ use crate::attributes::{Draft, Texts, policy_differs, required, text, text_map};
 use crate::cloud::Cloud;
 use crate::error::{already_exists, failed, fine_if_gone, has_code, is_already_exists, own_error, unless_gone};
 use crate::iam;
+use crate::needed::{Needed, On, deleting, making, reading};
 use crate::tags::{self, TagChanges};
 
 /// `aws_iam_policy`: a customer managed policy.
@@ -15,6 +16,10 @@ pub(super) struct IamPolicy;
 
 #[async_trait]
 impl Kind for IamPolicy {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let arn = arn_of(cloud, known)?;
         let Some(policy) = find(cloud, actor, arn).await? else {
@@ -240,6 +245,17 @@ fn arn_of<'a>(cloud: &Cloud, known: &'a Attributes) -> Result<&'a str, ProviderE
 }
 
 const COMPUTED: &[&str] = &["arn", "attachment_count", "id", "name", "name_prefix", "path", "policy_id"];
+
+const NEEDED: &[Needed] = &[
+    reading("iam:GetPolicy", On::Policy),
+    reading("iam:GetPolicyVersion", On::Policy),
+    making("iam:CreatePolicy", On::Policy),
+    making("iam:TagPolicy", On::Policy),
+    making("iam:UntagPolicy", On::Policy),
+    deleting("iam:ListPolicyVersions", On::Policy),
+    deleting("iam:DeletePolicyVersion", On::Policy),
+    deleting("iam:DeletePolicy", On::Policy),
+];
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::error::{
     already_exists, failed, fine_if_gone, has_code, is_already_exists, is_not_found, is_unseen_principal, own_error,
 };
 use crate::iam::{self, RoleFacts};
+use crate::needed::{Needed, On, deleting, making, reading};
 use crate::tags::{self, TagChanges};
 
 /// `aws_iam_role`. Inline policies are not read: none of ours has one.
@@ -17,6 +18,10 @@ pub(super) struct IamRole;
 
 #[async_trait]
 impl Kind for IamRole {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let name = name_of(cloud, known)?;
         let (facts, policies) = tokio::try_join!(iam::role(cloud, actor, name), iam::attachments(cloud, actor, name))?;
@@ -269,6 +274,15 @@ const DEFAULT_SESSION_SECONDS: i32 = 3600;
 
 /// Our own code for a DeleteConflict that will pass.
 const NOT_SETTLED: &str = "DeleteConflictNotSettled";
+
+const NEEDED: &[Needed] = &[
+    reading("iam:GetRole", On::Role),
+    reading("iam:ListAttachedRolePolicies", On::Role),
+    making("iam:CreateRole", On::Role),
+    making("iam:TagRole", On::Role),
+    making("iam:UntagRole", On::Role),
+    deleting("iam:DeleteRole", On::Role),
+];
 
 #[cfg(test)]
 mod tests {

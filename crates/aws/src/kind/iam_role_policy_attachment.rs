@@ -8,12 +8,17 @@ use crate::attributes::{Draft, required, text};
 use crate::cloud::Cloud;
 use crate::error::{failed, fine_if_gone, is_not_found};
 use crate::iam;
+use crate::needed::{Needed, On, deleting, making, reading};
 
 /// `aws_iam_role_policy_attachment`.
 pub(super) struct IamRolePolicyAttachment;
 
 #[async_trait]
 impl Kind for IamRolePolicyAttachment {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let (role, policy) = names_of(cloud, known)?;
         let attached = iam::attachments(cloud, actor, role).await?;
@@ -76,6 +81,12 @@ fn names_of<'a>(cloud: &Cloud, known: &'a Attributes) -> Result<(&'a str, &'a st
 fn attributes(known: &Attributes, role: &str, policy: &str) -> Attributes {
     Draft::of(known).or("id", format!("{role}/{policy}")).with("policy_arn", policy).with("role", role).done()
 }
+
+const NEEDED: &[Needed] = &[
+    reading("iam:ListAttachedRolePolicies", On::Role),
+    making("iam:AttachRolePolicy", On::Attachment),
+    deleting("iam:DetachRolePolicy", On::Attachment),
+];
 
 #[cfg(test)]
 mod tests {

@@ -8,12 +8,17 @@ use crate::attributes::{Draft, required, text};
 use crate::cloud::Cloud;
 use crate::error::{already_exists, failed, fine_if_gone, is_already_exists};
 use crate::kms::{self, Key, key_id};
+use crate::needed::{Needed, On, deleting, making, reading, taking_up};
 
 /// `aws_kms_alias`.
 pub(super) struct KmsAlias;
 
 #[async_trait]
 impl Kind for KmsAlias {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let region = cloud.region(known);
         let Some(alias) = find(cloud, actor, &region, known).await? else {
@@ -136,6 +141,18 @@ async fn attributes(
         .with("target_key_id", known_target)
         .done())
 }
+
+/// An alias and its key must both be let be joined.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/alias-access.html>.
+const NEEDED: &[Needed] = &[
+    reading("kms:ListAliases", On::Anything),
+    making("kms:CreateAlias", On::Alias),
+    making("kms:CreateAlias", On::Key),
+    taking_up("kms:ListAliases", On::Anything),
+    deleting("kms:DeleteAlias", On::Alias),
+    deleting("kms:DeleteAlias", On::Key),
+];
 
 #[cfg(test)]
 mod tests {

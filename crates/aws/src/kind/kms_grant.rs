@@ -9,12 +9,17 @@ use crate::attributes::{Draft, Texts, block, flag, map_value, required, text, te
 use crate::cloud::Cloud;
 use crate::error::{failed, fine_if_gone, has_code, is_not_found};
 use crate::kms::{self, Key};
+use crate::needed::{Needed, On, deleting, making, reading, taking_up};
 
 /// `aws_kms_grant`. Its token is a secret, and never kept.
 pub(super) struct KmsGrant;
 
 #[async_trait]
 impl Kind for KmsGrant {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let (key, grant_id) = names_of(cloud, known)?;
         let filter = Filter { grant_id: Some(grant_id.clone()), grantee: None };
@@ -218,6 +223,13 @@ async fn key_arn(cloud: &Cloud, known: &Attributes, key: &Key) -> Result<String,
 
 const EQUALS: &str = "encryption_context_equals";
 const SUBSET: &str = "encryption_context_subset";
+
+const NEEDED: &[Needed] = &[
+    reading("kms:ListGrants", On::Key),
+    making("kms:CreateGrant", On::Key),
+    taking_up("kms:ListGrants", On::Key),
+    deleting("kms:RevokeGrant", On::Key),
+];
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::attributes::{Draft, any_differs, differs, flag, policy_differs, text,
 use crate::cloud::Cloud;
 use crate::error::{failed, has_code, is_access_denied, is_unseen_principal, may_have_happened, own_error};
 use crate::kms::{self, Key, KeyFacts, Rotation};
+use crate::needed::{Needed, On, When, deleting, making, reading, taking_up};
 use crate::tags;
 
 /// `aws_kms_key`.
@@ -17,6 +18,10 @@ pub(super) struct KmsKey;
 
 #[async_trait]
 impl Kind for KmsKey {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let key = Key::named_by(cloud, known, "id")?;
         Ok(kms::facts(cloud, actor, &key).await?.map(|facts| observed(known, &key.region, &facts)))
@@ -299,6 +304,30 @@ const DEFAULT_ROTATION_PERIOD: i32 = 365;
 
 /// How many keys are asked for their tags at a time.
 const SIDE_BY_SIDE: usize = 8;
+
+/// A key that is made with tags must be let be tagged, and who makes one with a policy must be able to put another: that
+/// is KMS's lock-out check. The first multi-Region key of an account makes a role.
+///
+/// Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/kms-api-permissions-reference.html>,
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-auth.html>.
+const NEEDED: &[Needed] = &[
+    reading("kms:DescribeKey", On::Key),
+    reading("kms:GetKeyPolicy", On::Key),
+    reading("kms:GetKeyRotationStatus", On::Key),
+    reading("kms:ListResourceTags", On::Key),
+    making("kms:CreateKey", On::Anything),
+    making("kms:PutKeyPolicy", On::Key),
+    making("kms:TagResource", On::Key),
+    making("kms:UntagResource", On::Key),
+    Needed { action: "kms:EnableKeyRotation", on: On::Key, when: When::MakingRotated },
+    making("iam:CreateServiceLinkedRole", On::MultiRegionRole),
+    taking_up("kms:ListKeys", On::Anything),
+    taking_up("kms:DescribeKey", On::Key),
+    taking_up("kms:GetKeyPolicy", On::Key),
+    taking_up("kms:GetKeyRotationStatus", On::Key),
+    taking_up("kms:ListResourceTags", On::Key),
+    deleting("kms:ScheduleKeyDeletion", On::Key),
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use super::Kind;
 use crate::attributes::{Draft, policy_differs, required, text};
 use crate::cloud::Cloud;
 use crate::kms::{self, Key};
+use crate::needed::{Needed, On, making, reading};
 use crate::policy_text;
 
 /// `aws_kms_key_policy`: the policy that its key has anyway.
@@ -12,6 +13,10 @@ pub(super) struct KmsKeyPolicy;
 
 #[async_trait]
 impl Kind for KmsKeyPolicy {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let key = key_of(cloud, known)?;
         let (metadata, policy) = tokio::try_join!(kms::describe(cloud, actor, &key), kms::policy(cloud, actor, &key))?;
@@ -82,6 +87,9 @@ fn key_of(cloud: &Cloud, known: &Attributes) -> Result<Key, ProviderError> {
     let name = if text(known, "key_id").is_some() { "key_id" } else { "id" };
     Key::named_by(cloud, known, name)
 }
+
+const NEEDED: &[Needed] =
+    &[reading("kms:DescribeKey", On::Key), reading("kms:GetKeyPolicy", On::Key), making("kms:PutKeyPolicy", On::Key)];
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::attributes::{Draft, Texts, differs, flag, policy_differs, required, t
 use crate::cloud::Cloud;
 use crate::error::{already_exists, failed, has_code, is_already_exists, own_error};
 use crate::kms::{self, Key, KeyFacts};
+use crate::needed::{Needed, On, deleting, making, reading, taking_up};
 use crate::tags;
 
 /// `aws_kms_replica_key`: it has the primary's ID, and lives in a Region of its own.
@@ -17,6 +18,10 @@ pub(super) struct KmsReplicaKey;
 
 #[async_trait]
 impl Kind for KmsReplicaKey {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let key = Key::named_by(cloud, known, "id")?;
         Ok(kms::facts(cloud, actor, &key).await?.map(|facts| observed(known, &key.region, &facts)))
@@ -261,6 +266,27 @@ fn updated(prior: &Attributes, planned: &Attributes) -> Attributes {
 const COMPUTED: &[&str] = &["arn", "id", "key_id", "key_rotation_enabled", "key_spec", "key_usage", "region"];
 
 const DEFAULT_DELETION_WINDOW: i32 = 30;
+
+/// ReplicateKey is asked on the primary, and CreateKey in the replica's Region. Who makes a replica with a policy must be
+/// able to put another.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-auth.html>.
+const NEEDED: &[Needed] = &[
+    reading("kms:DescribeKey", On::Key),
+    reading("kms:GetKeyPolicy", On::Key),
+    reading("kms:GetKeyRotationStatus", On::Key),
+    reading("kms:ListResourceTags", On::Key),
+    making("kms:ReplicateKey", On::Primary),
+    making("kms:CreateKey", On::Anything),
+    making("kms:PutKeyPolicy", On::Key),
+    making("kms:TagResource", On::Key),
+    making("kms:UntagResource", On::Key),
+    making("kms:DescribeKey", On::Key),
+    making("kms:GetKeyRotationStatus", On::Key),
+    taking_up("kms:GetKeyPolicy", On::Key),
+    taking_up("kms:ListResourceTags", On::Key),
+    deleting("kms:ScheduleKeyDeletion", On::Key),
+];
 
 #[cfg(test)]
 mod tests {

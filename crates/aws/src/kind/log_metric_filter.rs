@@ -10,12 +10,17 @@ use crate::attributes::{
 };
 use crate::cloud::Cloud;
 use crate::error::{already_exists, failed, fine_if_gone, is_not_found, own_error};
+use crate::needed::{Needed, On, deleting, making, reading};
 
 /// `aws_cloudwatch_log_metric_filter`.
 pub(super) struct LogMetricFilter;
 
 #[async_trait]
 impl Kind for LogMetricFilter {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let region = cloud.region(known);
         let found = find(cloud, actor, &region, known).await?;
@@ -185,6 +190,12 @@ fn metric_of(attributes: &Attributes) -> Option<(&str, &str)> {
 }
 
 const DEFAULT_UNIT: &str = "None";
+
+const NEEDED: &[Needed] = &[
+    reading("logs:DescribeMetricFilters", On::LogGroup),
+    making("logs:PutMetricFilter", On::LogGroup),
+    deleting("logs:DeleteMetricFilter", On::LogGroup),
+];
 
 #[cfg(test)]
 mod tests {

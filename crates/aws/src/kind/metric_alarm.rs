@@ -10,6 +10,7 @@ use crate::attributes::{
 };
 use crate::cloud::Cloud;
 use crate::error::{already_exists, failed, fine_if_gone, unless_gone};
+use crate::needed::{Needed, On, deleting, making, reading};
 use crate::tags::{self, TagChanges};
 
 /// `aws_cloudwatch_metric_alarm`, on one metric. Alarms on metric math are not supported.
@@ -17,6 +18,10 @@ pub(super) struct MetricAlarm;
 
 #[async_trait]
 impl Kind for MetricAlarm {
+    fn needed(&self) -> &'static [Needed] {
+        NEEDED
+    }
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let region = cloud.region(known);
         let found = find(cloud, actor, &region, name_of(known, &region)?).await?;
@@ -256,6 +261,15 @@ const ARGUMENTS: &[&str] = &[
 ];
 
 const DEFAULT_MISSING_DATA: &str = "missing";
+
+const NEEDED: &[Needed] = &[
+    reading("cloudwatch:DescribeAlarms", On::Alarm),
+    reading("cloudwatch:ListTagsForResource", On::Alarm),
+    making("cloudwatch:PutMetricAlarm", On::Alarm),
+    making("cloudwatch:TagResource", On::Alarm),
+    making("cloudwatch:UntagResource", On::Alarm),
+    deleting("cloudwatch:DeleteAlarms", On::Alarm),
+];
 
 #[cfg(test)]
 mod tests {

@@ -17,11 +17,15 @@ use keywright_model::ResourceKind;
 
 use crate::cloud::Cloud;
 use crate::error::own_error;
+use crate::needed::Needed;
 
 /// The reads and writes of one kind of resource; each method as the one of the same name of
 /// [`Provider`](keywright_engine::Provider).
 #[async_trait]
 pub(crate) trait Kind: Send + Sync {
+    /// What its calls need to be allowed, but for changes in place.
+    fn needed(&self) -> &'static [Needed];
+
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError>;
 
     async fn create(&self, cloud: &Cloud, actor: &Actor, creation: &Creation<'_>) -> Result<Attributes, ProviderError>;

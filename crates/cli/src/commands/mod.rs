@@ -5,6 +5,7 @@ mod can;
 mod completions;
 mod local;
 mod output;
+mod permissions;
 mod plan;
 mod prove;
 mod rehearse;
@@ -65,6 +66,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::State(arguments) => match arguments.command {
             StateCommand::List { folder, local, json } => state::list(&folder, local, json),
         },
+        Command::Permissions(arguments) => permissions::run(&arguments),
         Command::Schema => Ok(schema::run()),
         Command::Local(arguments) => run_async(local::run(&arguments)),
         Command::Completions { shell } => Ok(completions::run(shell)),
@@ -82,6 +84,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,
+        Command::Permissions(arguments) => arguments.configuration.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

@@ -2,8 +2,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use keywright_model::{Diagnostic, Label, Position, Severity, Span};
 use serde_json::{Value, json};
 
-/// A diagnostic as people read it: what, where with the line, why, and what to do.
+/// A diagnostic as people read it: what, where with the line, why, and what to do. One that was accepted is one line.
 pub(crate) fn text(diagnostic: &Diagnostic, color: bool) -> String {
+    if let Some(reason) = &diagnostic.accepted {
+        return format!("accepted[{}]: {} ({reason})", diagnostic.code, diagnostic.summary);
+    }
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -28,13 +31,15 @@ pub(crate) fn data<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) ->
     diagnostics.into_iter().map(one).collect()
 }
 
-fn one(diagnostic: &Diagnostic) -> Value {
+/// One diagnostic as data.
+pub(crate) fn one(diagnostic: &Diagnostic) -> Value {
     json!({
         "severity": diagnostic.severity.as_str(),
         "code": diagnostic.code,
         "summary": diagnostic.summary,
         "detail": diagnostic.detail,
         "help": diagnostic.help,
+        "accepted": diagnostic.accepted,
         "locations": diagnostic.labels.iter().map(location).collect::<Vec<_>>(),
     })
 }
@@ -92,6 +97,15 @@ mod tests {
           |
           = help: did you mean `enable_alb_firehose`?
         ");
+    }
+
+    #[test]
+    fn what_was_accepted_is_one_quiet_line_and_tells_its_reason() {
+        let accepted = example().accept("moves in March");
+        let expect = "accepted[unknown-input]: unknown input `enable_firehose` (moves in March)";
+        assert_eq!(text(&accepted, false), expect);
+        assert_eq!(data([&accepted])[0]["accepted"], "moves in March");
+        assert_eq!(data([&example()])[0]["accepted"], Value::Null);
     }
 
     #[test]

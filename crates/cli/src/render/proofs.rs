@@ -271,7 +271,7 @@ fn witness_data(witness: &Witness) -> Value {
 }
 
 fn lint_data(lint: &Lint) -> Value {
-    let mut data = diagnostics::data([&lint.diagnostic])[0].take();
+    let mut data = diagnostics::one(&lint.diagnostic);
     if let Some(fields) = data.as_object_mut() {
         fields.insert("statement".to_owned(), json!(lint.statement));
         fields.insert("accepted".to_owned(), json!(lint.accepted));

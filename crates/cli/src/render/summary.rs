@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use keywright_engine::{Action, KeyPolicyChange, Mode, OutputChange, Plan, ResourceChange};
+use keywright_engine::{Action, KeyPolicyChange, Mode, OutputChange, Plan, Proof, ResourceChange};
+use keywright_model::Address;
 use keywright_policy::{Access, Condition, Effect, KMS_ACTIONS};
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ pub(crate) enum Policies {
 /// The plan: what changes, who gains and loses access, and the counts at the end.
 pub(crate) fn text(plan: &Plan, policies: Policies) -> String {
     if plan.is_no_op() {
-        return format!("{}\n{NO_CHANGES}", drift(plan));
+        return format!("{}{}\n{NO_CHANGES}", drift(plan), proofs(plan));
     }
     let mut text = drift(plan);
     text.push_str("keywright will perform the following actions:\n\n");
@@ -34,6 +35,7 @@ pub(crate) fn text(plan: &Plan, policies: Policies) -> String {
         text.push('\n');
     }
     text.push_str(&access(plan));
+    text.push_str(&proofs(plan));
     text.push_str(&outputs(plan));
     text.push_str(&counts(plan));
     text
@@ -107,6 +109,45 @@ fn access(plan: &Plan) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What is proved of the final policies, and what is not; what holds of several keys is told once.
+fn proofs(plan: &Plan) -> String {
+    let (proved, open): (Vec<_>, Vec<_>) =
+        plan.proofs.iter().filter(|it| it.claim.is_on_outcome()).partition(|it| it.is_proved());
+    let mut text = String::new();
+    for (title, all) in [("Proved", proved), ("Not proved", open)] {
+        let mut told: Vec<(String, Vec<&Address>)> = Vec::new();
+        for proof in all {
+            let line = proof_line(proof);
+            match told.iter_mut().find(|(known, _)| *known == line) {
+                Some((_, keys)) => keys.push(&proof.key),
+                None => told.push((line, vec![&proof.key])),
+            }
+        }
+        if !told.is_empty() {
+            let _ = writeln!(text, "{title}:");
+        }
+        for (line, keys) in told {
+            let keys: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+            let _ = writeln!(text, "  {}: {line}", keys.join(", "));
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn proof_line(proof: &Proof) -> String {
+    let mut line = proof.claim.to_string();
+    if let Some(because) = &proof.because {
+        let _ = write!(line, " ({because})");
+    }
+    if !proof.escalations.is_empty() {
+        let _ = write!(line, "; it could give itself more by {}", proof.escalations.join(", "));
+    }
+    line
 }
 
 fn key_access(change: &KeyPolicyChange) -> String {

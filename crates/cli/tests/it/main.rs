@@ -15,6 +15,7 @@ mod cut;
 mod documents;
 mod folder;
 mod lifecycle;
+mod permissions;
 mod prove;
 mod rehearse;
 mod sdk;

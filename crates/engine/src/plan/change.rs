@@ -1,9 +1,10 @@
 use keywright_model::{Address, Arn, Diagnostic, Region, ResourceKind};
 use keywright_module::Value as Template;
-use keywright_policy::{AccessChanges, access_changes};
+use keywright_policy::{Access, AccessChanges, access_changes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::proof::Proof;
 use crate::address::{self, InstanceKey};
 use crate::authority;
 use crate::provider::{Actor, Attributes, CallerIdentity};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub prerequisites: Vec<PrerequisiteChange>,
     /// Who is proven to be able to put each key's policy afterwards.
     pub administrators: Vec<Administrator>,
+    /// What was proved, or could not be, of each final policy.
+    pub proofs: Vec<Proof>,
     /// Who makes the calls on each key of the state.
     pub actors: Vec<KeyActor>,
     /// Whose credentials the run has.
@@ -175,6 +178,12 @@ pub struct KeyPolicyChange {
     /// The resource whose policy it is: an `aws_kms_key_policy`, or the key itself.
     #[serde(deserialize_with = "address::deserialize")]
     pub resource: Address,
+    /// The actions that the new policy gives to somebody who did not have them; none where that could not be told.
+    #[serde(default)]
+    pub gained_actions: Option<Vec<String>>,
+    /// The actions that it takes from somebody; none where that could not be told.
+    #[serde(default)]
+    pub lost_actions: Option<Vec<String>>,
     /// Whether it is put because the key is to go: its deletion must not need the actor any more.
     pub leaves: bool,
     pub(crate) deposed: Option<String>,
@@ -192,13 +201,30 @@ pub struct Bridge {
 
 impl KeyPolicyChange {
     /// Who gains and who loses what; none if one of the policies cannot be read.
+    ///
+    /// Told statement by statement, less what was proved to change for nobody.
     pub fn access(&self) -> Option<AccessChanges> {
         let before = match &self.before {
             Some(text) => Some(authority::read(text)?),
             None => None,
         };
-        Some(access_changes(before.as_ref(), &authority::read(&self.after)?))
+        let AccessChanges { gained, lost } = access_changes(before.as_ref(), &authority::read(&self.after)?);
+        Some(AccessChanges {
+            gained: only(gained, self.gained_actions.as_deref()),
+            lost: only(lost, self.lost_actions.as_deref()),
+        })
     }
+}
+
+/// What of it is about one of the actions, where these are known.
+fn only(all: Vec<Access>, actions: Option<&[String]>) -> Vec<Access> {
+    let Some(actions) = actions else { return all };
+    let is_one = |action: &String| action.contains('*') && !actions.is_empty() || actions.contains(action);
+    let narrowed = |mut access: Access| {
+        access.actions.retain(is_one);
+        (!access.actions.is_empty()).then_some(access)
+    };
+    all.into_iter().filter_map(narrowed).collect()
 }
 
 /// A service-linked role that will be made.
@@ -251,6 +277,12 @@ impl ResourceChange {
     /// The kind of resource.
     pub fn kind(&self) -> ResourceKind {
         self.address.kind
+    }
+
+    /// The resource that an argument refers to.
+    pub(crate) fn refers(&self, argument: &str) -> Option<Address> {
+        let (_, value) = self.recipe.arguments.iter().find(|(name, _)| name == argument)?;
+        value.references().first().map(|reference| reference.address.clone())
     }
 
     pub(crate) fn key(&self) -> InstanceKey {

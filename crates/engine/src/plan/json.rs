@@ -25,6 +25,7 @@ impl Plan {
             "keywright": {
                 "key_policies": self.key_policies.iter().map(key_policy).collect::<Vec<_>>(),
                 "administrators": self.administrators,
+                "proofs": self.proofs,
                 "service_linked_roles": self.prerequisites,
             },
         })

@@ -1,7 +1,7 @@
 //! From what is and what should be to what changes. Pure: no I/O, no clock, no randomness.
 //!
-//! `attributes.rs` works out what one resource will be, `policies.rs` who can put the key policies and proves that
-//! somebody still can afterwards, `steps.rs` the order of the work, `json.rs` Terraform's JSON.
+//! `attributes.rs` works out what one resource will be, `policies.rs` who can put the key policies, `prove.rs` what they
+//! will mean and whether somebody can still put another one afterwards, `steps.rs` the order of the work, `json.rs` Terraform's JSON.
 
 mod actors;
 mod attributes;
@@ -9,6 +9,8 @@ mod change;
 mod json;
 mod place;
 mod policies;
+mod proof;
+mod prove;
 mod steps;
 mod template;
 
@@ -21,6 +23,7 @@ use serde_json::Value;
 
 pub(crate) use attributes::{normalised_json, work_out};
 pub use change::*;
+pub use proof::{Claim, Conclusion, Proof};
 pub(crate) use steps::{Step, Work, steps};
 
 use crate::address::InstanceKey;
@@ -65,6 +68,7 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         key_policies: Vec::new(),
         prerequisites: Vec::new(),
         administrators: Vec::new(),
+        proofs: Vec::new(),
         actors: key_actors(basis.facts),
         caller: basis.facts.caller.clone(),
         findings: desired.iter().flat_map(|module| module.findings.clone()).collect(),

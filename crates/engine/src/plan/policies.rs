@@ -1,12 +1,12 @@
 //! Which key policies are put, by whom, and who can put others afterwards.
 
-use keywright_model::{Address, Arn, Diagnostic, Diagnostics, Region, ResourceKind};
-use keywright_module::{AdminRole, Administration, Desired};
+use keywright_model::{Address, Arn, Diagnostic, Diagnostics, ResourceKind};
+use keywright_module::{Desired, Found, refusals, settle};
 use keywright_policy::{Document, Principal};
 use serde_json::Value;
 
-use super::change::{Action, Administrator, Bridge, KeyPolicyChange, Mode, Plan, PrerequisiteChange, ResourceChange};
-use super::{Basis, region_of};
+use super::change::{Action, Bridge, KeyPolicyChange, Mode, Plan, PrerequisiteChange, ResourceChange};
+use super::{Basis, prove, region_of};
 use crate::address::InstanceKey;
 use crate::authority::{self, KeyPlace};
 use crate::provider::{Actor, Attributes};
@@ -47,109 +47,17 @@ fn missing_role(prerequisite: &keywright_module::Prerequisite) -> Diagnostic {
         ))
 }
 
-/// Proves that somebody can put each final policy's successor, or refuses. Gives the keys that it refuses.
+/// Proves what the final policies mean, or refuses. Gives the keys that it refuses.
 fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) -> Vec<Address> {
-    let mut locked = Vec::new();
-    for (address, place, document) in final_policies(module) {
-        let holders = holders(&module.administration, document, &place, &plan.caller.arn);
-        if holders.is_empty() {
-            errors.push(locked_out(&address, &module.administration));
-            locked.push(address.clone());
-        }
-        let named = |(who, how)| Administrator { key: address.clone(), who, how };
-        plan.administrators.extend(holders.into_iter().map(named));
-    }
-    if let Some(note) = assumption(module, &plan.caller.arn) {
-        plan.findings.push(note);
-    }
+    let proofs = prove::prove(plan, module);
+    plan.proofs.extend(proofs.proofs);
+    plan.administrators.extend(proofs.administrators);
+    let (refused, told) = refusals(settle(proofs.findings, &module.accepted, Found::Plan));
+    plan.findings.extend(told);
+    errors.extend(refused);
+    let (locked, why): (Vec<Address>, Vec<Diagnostic>) = proofs.locked.into_iter().unzip();
+    errors.extend(why);
     locked
-}
-
-fn final_policies(module: &Desired) -> Vec<(Address, KeyPlace, &Document)> {
-    let key = |kind| module.resources.iter().map(|it| &it.address).find(move |address| address.kind == kind).cloned();
-    let place = |region: &Region| KeyPlace { account: module.account.clone(), region: region.clone() };
-    let mut policies = Vec::new();
-    if let Some(primary) = key(ResourceKind::KmsKey) {
-        policies.push((primary, place(&module.region), &module.administration.primary_policy));
-    }
-    if let (Some(replica), Some(region), Some(policy)) =
-        (key(ResourceKind::KmsReplicaKey), &module.replication_region, &module.administration.replica_policy)
-    {
-        policies.push((replica, place(region), policy));
-    }
-    policies
-}
-
-/// Who can put the policy's successor, and by what.
-fn holders(
-    administration: &Administration,
-    document: &Document,
-    place: &KeyPlace,
-    caller: &Arn,
-) -> Vec<(String, String)> {
-    let mut holders = Vec::new();
-    if authority::delegates(document, place) {
-        holders.push((format!("account {}", place.account), "the account's IAM policies decide".to_owned()));
-    }
-    if let Some(role) = &administration.admin_role
-        && names(document, &role.arn, place)
-        && can_be_assumed(role, place, caller)
-    {
-        holders.push((role.arn.to_string(), "the admin role, named by the policy".to_owned()));
-    }
-    for administrator in &administration.key_administrators {
-        if names(document, administrator, place) {
-            holders.push((administrator.to_string(), "a key administrator, named by the policy".to_owned()));
-        }
-    }
-    holders
-}
-
-fn names(document: &Document, arn: &Arn, place: &KeyPlace) -> bool {
-    let named = authority::named_arns(document);
-    Principal::of_arn(arn, &named).is_some_and(|principal| authority::names(document, principal, place))
-}
-
-/// Whether the caller, somebody whom the trust policy names, or an administrator of the account may assume the role.
-fn can_be_assumed(role: &AdminRole, place: &KeyPlace, caller: &Arn) -> bool {
-    let named = authority::named_arns(&role.trust_policy);
-    let somebody = named.iter().chain([caller]).filter_map(|arn| Principal::of_arn(arn, &named));
-    let root = Principal::Root(place.account.clone());
-    somebody.chain([root]).any(|principal| trusted(role, principal))
-}
-
-fn trusted(role: &AdminRole, principal: Principal) -> bool {
-    authority::trusts(&role.trust_policy, &role.arn, principal, role.requires_mfa)
-}
-
-/// What the proof takes for granted, where it does.
-fn assumption(module: &Desired, caller: &Arn) -> Option<Diagnostic> {
-    let administration = &module.administration;
-    let role = administration.admin_role.as_ref().filter(|_| !administration.root_access)?;
-    let named = authority::named_arns(&role.trust_policy);
-    let by_name = Principal::of_arn(caller, &named).is_some_and(|principal| trusted(role, principal));
-    let by_account = trusted(role, Principal::Root(module.account.clone()));
-    (!by_name && by_account).then(|| {
-        Diagnostic::note(
-            "admin-role-by-account",
-            format!("who may assume `{}` is decided by the IAM policies of account {}", role.arn, module.account),
-        )
-        .because("its trust policy names the account, which counts as met by the account's administrators")
-    })
-}
-
-fn locked_out(key: &Address, administration: &Administration) -> Diagnostic {
-    let why = match (&administration.admin_role, administration.key_administrators.as_slice()) {
-        (None, []) => "root access is off, and there is neither an admin role nor a key administrator".to_owned(),
-        (Some(role), _) => format!(
-            "the policy does not let `{}` put a policy, or nobody can meet the role's trust policy; no key administrator can either",
-            role.arn
-        ),
-        (None, _) => "the policy lets none of the key administrators put a policy".to_owned(),
-    };
-    Diagnostic::error("lock-out", format!("nobody could change the policy of `{key}` afterwards"))
-        .because(why)
-        .help("set `enable_kms_admin_role = true`, name `key_administrators`, or leave `kms_root_access = true`; a `Deny` must not cover all of them")
 }
 
 fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, locked: &[Address], errors: &mut Diagnostics) {
@@ -161,17 +69,24 @@ fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, locked: &[
             continue;
         };
         match candidates.route(&wanted) {
-            Ok((actors, bridge)) => plan.key_policies.push(KeyPolicyChange {
-                key: wanted.key,
-                region: wanted.place.region,
-                before: wanted.before,
-                after: wanted.after,
-                actors,
-                bridge,
-                resource: change.address.clone(),
-                leaves: false,
-                deposed: None,
-            }),
+            Ok((actors, bridge)) => {
+                let mut put = KeyPolicyChange {
+                    key: wanted.key,
+                    region: wanted.place.region,
+                    before: wanted.before,
+                    after: wanted.after,
+                    actors,
+                    bridge,
+                    resource: change.address.clone(),
+                    gained_actions: None,
+                    lost_actions: None,
+                    leaves: false,
+                    deposed: None,
+                };
+                let proofs = prove::prove_change(&mut put, plan, module);
+                plan.proofs.extend(proofs);
+                plan.key_policies.push(put);
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -195,7 +110,7 @@ fn wanted_policy(
     module: &Desired,
 ) -> Option<Wanted> {
     let (key, region, target) = match change.kind() {
-        ResourceKind::KmsKeyPolicy => (key_of(change)?, &module.region, &module.administration.primary_policy),
+        ResourceKind::KmsKeyPolicy => (change.refers("key_id")?, &module.region, &module.administration.primary_policy),
         ResourceKind::KmsReplicaKey => {
             let policy = module.administration.replica_policy.as_ref()?;
             (change.address.clone(), module.replication_region.as_ref()?, policy)
@@ -240,12 +155,6 @@ fn first_policy(key: &ResourceChange, place: &KeyPlace) -> Document {
 
 fn policy_text(attributes: &Attributes) -> Option<String> {
     attributes.get("policy")?.as_str().map(str::to_owned)
-}
-
-/// The key that a key policy is for.
-fn key_of(change: &ResourceChange) -> Option<Address> {
-    let (_, key) = change.recipe.arguments.iter().find(|(name, _)| name == "key_id")?;
-    key.references().first().map(|reference| reference.address.clone())
 }
 
 /// Who could put key policies in this run.
@@ -374,6 +283,8 @@ fn delegation(change: &ResourceChange, basis: &Basis<'_>, module: &Desired) -> O
         actors: vec![actor],
         bridge: None,
         resource: change.address.clone(),
+        gained_actions: None,
+        lost_actions: None,
         leaves: true,
         deposed: change.deposed.clone(),
     })

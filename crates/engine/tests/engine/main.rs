@@ -7,6 +7,7 @@ mod fake;
 mod keys;
 mod modules;
 mod plans;
+mod proofs;
 mod states;
 mod wish;
 

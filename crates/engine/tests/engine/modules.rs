@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Setup;
 
-fn desired(overrides: Value) -> Desired {
+pub(crate) fn desired(overrides: Value) -> Desired {
     let mut document = json!({
         "aws_account_id": "111122223333", "aws_region": "eu-west-1", "name_prefix": "acme", "environment": "prod",
     });
@@ -19,12 +19,12 @@ fn desired(overrides: Value) -> Desired {
     modules.unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))[0].desired()
 }
 
-fn role(name: &str) -> String {
+pub(crate) fn role(name: &str) -> String {
     format!("arn:aws:iam::111122223333:role/{name}")
 }
 
 /// Every switch on.
-fn everything() -> Value {
+pub(crate) fn everything() -> Value {
     json!({
         "replication_region": "eu-central-1",
         "aliases": ["alias/a"],
@@ -52,7 +52,7 @@ fn everything() -> Value {
     })
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     let setup = Setup::new();
     setup.aws.roles.lock().expect("a lock").extend([role("boss"), role("app")]);
     setup

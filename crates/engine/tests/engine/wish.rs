@@ -148,6 +148,7 @@ impl Wish {
             prerequisites: self.prerequisites(),
             administration: self.administration(),
             findings: Vec::new(),
+            accepted: Vec::new(),
         }
     }
 

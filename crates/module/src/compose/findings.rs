@@ -2,16 +2,15 @@
 
 use keywright_model::Diagnostic;
 
+use crate::findings::{Found, settle};
 use crate::inputs::{Inputs, Module};
 
-/// Every finding of a module, warnings first.
+/// Every finding of a module, warnings first, what was accepted last.
 pub(crate) fn findings(module: &Module) -> Vec<Diagnostic> {
     let inputs = &module.inputs;
     let found =
         RULES.iter().filter_map(|rule| rule(inputs)).map(|finding| finding.at(module.place.clone(), "this module"));
-    let mut findings: Vec<Diagnostic> = module.warnings.iter().cloned().chain(found).collect();
-    findings.sort_by_key(|finding| finding.severity);
-    findings
+    settle(module.warnings.iter().cloned().chain(found).collect(), &inputs.accepted_findings, Found::Inputs)
 }
 
 const RULES: &[fn(&Inputs) -> Option<Diagnostic>] = &[

@@ -29,6 +29,7 @@ impl Module {
             prerequisites: prerequisites(&self.inputs),
             administration: administration(&of),
             findings: findings::findings(self),
+            accepted: self.inputs.accepted_findings.clone(),
         }
     }
 }

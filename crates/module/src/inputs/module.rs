@@ -1,6 +1,8 @@
 use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
+use crate::findings::Acceptance;
+
 use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
 };
@@ -71,6 +73,8 @@ pub struct Inputs {
     pub service_usage_principals: Vec<IamPrincipal>,
     /// `cross_account_principals`, of other accounts.
     pub cross_account_principals: Vec<IamPrincipal>,
+    /// `accepted_findings`, by code.
+    pub accepted_findings: Vec<Acceptance>,
     /// `key_statements`.
     pub key_statements: Vec<Statement>,
     /// `sns_topic_arn`.

@@ -10,6 +10,7 @@ use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
 };
 use super::{grants, limits, statements};
+use crate::findings::{self, Acceptance, FindingInfo};
 use crate::nearest::nearest;
 use crate::read::{Arguments, Given, Kind};
 
@@ -69,6 +70,7 @@ fn inputs(checker: &mut Checker) -> Option<Inputs> {
         key_service_users: principals(checker, "key_service_users", home, Account::Own),
         service_usage_principals: principals(checker, "service_usage_principals", home, Account::Own),
         cross_account_principals: principals(checker, "cross_account_principals", home, Account::Other),
+        accepted_findings: accepted_findings(checker),
         key_statements: statements::check(checker, home.account),
         decrypt_alarm: decrypt_alarm(checker, topic.as_ref()),
         access_denied_alarm: checker.flag("enable_kms_access_denied_alarm"),
@@ -524,6 +526,40 @@ fn check_account(
     };
     checker.refuse("wrong-account", name, value, &why, help);
     false
+}
+
+/// Each is a finding that can be accepted, and says why it is.
+fn accepted_findings(checker: &mut Checker) -> Vec<Acceptance> {
+    const NAME: &str = "accepted_findings";
+    let Some(given) = checker.given(NAME).cloned() else { return Vec::new() };
+    let mut accepted = Vec::new();
+    for (code, field) in given.fields() {
+        let at_key = Given { sensitive: field.value.sensitive, ..Given::string(code, field.key.clone()) };
+        let Some(info) = acceptable_finding(checker, NAME, code, &at_key) else { continue };
+        let reason = field.value.as_str().unwrap_or_default().trim().to_owned();
+        if reason.is_empty() {
+            let help = format!("say why `{code}` may stand, for whoever reads this next");
+            checker.refuse("missing-reason", NAME, &field.value, "a finding is accepted for a reason", &help);
+        }
+        accepted.push(Acceptance { code: info.code, reason, place: field.key.clone() });
+    }
+    accepted
+}
+
+fn acceptable_finding(checker: &mut Checker, name: &str, code: &str, given: &Given) -> Option<&'static FindingInfo> {
+    let all: Vec<&str> = findings::acceptable().collect();
+    let help = format!("these can be accepted: {}", all.join(", "));
+    let Some(info) = findings::finding(code) else {
+        let near = nearest(code, all.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+        let help = format!("{}{help}", near.unwrap_or_default());
+        checker.refuse("unknown-finding", name, given, "no finding has this code", &help);
+        return None;
+    };
+    if !info.can_be_accepted {
+        checker.refuse("unacceptable-finding", name, given, "nobody can wave this one through", &help);
+        return None;
+    }
+    Some(info)
 }
 
 fn services(checker: &Checker) -> Services {

@@ -97,6 +97,7 @@ pub const INPUTS: &[InputInfo] = &[
     ours("s3_replication_role_arn", "string", "null", "The role that S3 replicates as, where there is one already"),
     ours("create_autoscaling_service_linked_role", "bool", "true", "Whether to make the service-linked role of EC2 Auto Scaling where it is missing"),
     ours("grants", GRANTS, "{}", "Further grants, by name"),
+    ours("accepted_findings", "map(string)", "{}", "Findings that may stand: their codes (`docs/findings/`), each with the reason"),
 ];
 
 const DEFAULT_REGION_BUCKETS: &str = "map(object({
