@@ -120,13 +120,13 @@ pub struct Diagnostic {
     /// What is wrong, in one line.
     pub summary: String,
     /// Why it is wrong, where one line does not say it.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
     /// Where: the first label is the main one.
     pub labels: Vec<Label>,
     /// What to do about it.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// Why somebody has accepted it: then it is told in one line, and refuses nothing.
-    pub accepted: Option<String>,
+    pub accepted: Option<Box<str>>,
 }
 
 impl Diagnostic {
@@ -164,14 +164,14 @@ impl Diagnostic {
     /// Says why.
     #[must_use]
     pub fn because(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into());
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into());
         self
     }
 
@@ -179,7 +179,7 @@ impl Diagnostic {
     #[must_use]
     pub fn accept(mut self, reason: impl Into<String>) -> Self {
         self.severity = self.severity.max(Severity::Warning);
-        self.accepted = Some(reason.into());
+        self.accepted = Some(reason.into().into());
         self
     }
 

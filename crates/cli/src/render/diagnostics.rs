@@ -17,10 +17,10 @@ pub(crate) fn text(diagnostic: &Diagnostic, color: bool) -> String {
         group = group.element(snippet(label, at == 0));
     }
     if let Some(detail) = &diagnostic.detail {
-        group = group.element(Level::NOTE.message(detail.as_str()));
+        group = group.element(Level::NOTE.message(&**detail));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(&**help));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])

@@ -43,7 +43,7 @@ impl Checker {
                     let diagnostic = mismatch_diagnostic(&format!("`{}`", info.name), mismatch)
                         .at(mismatch.found.span.clone(), mismatch_label(mismatch));
                     let mut diagnostic = with_use(diagnostic, info.name, &mismatch.found.span, &code);
-                    diagnostic.help.get_or_insert_with(|| format!("{}: {}", info.kind(), info.description));
+                    diagnostic.help.get_or_insert_with(|| format!("{}: {}", info.kind(), info.description).into());
                     self.diagnostics.push(diagnostic);
                 }
                 self.failed.push(info.name.to_owned());
