@@ -121,8 +121,8 @@ impl RuleEntry {
 impl Entry {
     /// What a diagnostic tells: its first label is the place.
     pub(crate) fn of_diagnostic(diagnostic: &Diagnostic) -> Self {
-        let parts = [Some(&diagnostic.summary), diagnostic.detail.as_ref(), diagnostic.help.as_ref()];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let parts = [Some(diagnostic.summary.as_str()), diagnostic.detail.as_deref(), diagnostic.help.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
         Self {
             code: diagnostic.code.to_owned(),
             severity: Some(diagnostic.severity),
