@@ -6,6 +6,7 @@
 mod actors;
 mod attributes;
 mod change;
+mod creators;
 mod json;
 mod place;
 mod policies;
@@ -57,7 +58,8 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
             Mode::Destroy => planner.plan_destruction(module),
         }
     }
-    let (changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    let (mut changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    desired.iter().for_each(|module| creators::let_in(&mut changes, &basis, module));
     let mut plan = Plan {
         mode,
         changes,
