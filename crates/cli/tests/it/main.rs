@@ -15,6 +15,7 @@ mod cut;
 mod documents;
 mod folder;
 mod lifecycle;
+mod moves;
 mod sdk;
 mod switches;
 mod trouble;
