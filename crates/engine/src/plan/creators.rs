@@ -40,8 +40,8 @@ fn maker(changes: &[ResourceChange], basis: &Basis<'_>, module: &Desired) -> Opt
         let change = changes.iter().find(|change| change.address == **address && change.deposed.is_none());
         change.is_some_and(|change| !matches!(change.action, Action::Create | Action::Replace { .. }))
     };
-    let keys = module.resources.iter().map(|it| &it.address).filter(|address| address.kind == ResourceKind::KmsKey);
-    let primary = keys.filter(is_kept).next()?;
+    let mut keys = module.resources.iter().map(|it| &it.address).filter(|address| address.kind == ResourceKind::KmsKey);
+    let primary = keys.find(is_kept)?;
     let Some(Actor::Role(role)) = basis.facts.actors.get(&InstanceKey::current(primary)) else { return None };
     let policy = basis.state.attributes(primary)?.get("policy")?.as_str().and_then(authority::read)?;
     Some((role.clone(), policy))

@@ -2,7 +2,7 @@
 
 use keywright_engine::Mode;
 
-use super::stage::{OPERATOR, OPS, Stage, check, holders};
+use super::stage::{OPERATOR, OPS, Outcome, Stage, check, holders};
 use super::{ADMIN_ROLE, Setting};
 use crate::sdk::{REPLICA_REGION, Sdk};
 
@@ -173,6 +173,34 @@ fn a_trust_policy_that_was_changed_outside_is_repaired_while_the_account_has_the
     stage.outside(async |sdk| trust_only(&sdk, OPS).await);
     stage.apply(&ROLE.inputs());
     stage.watch.is_content();
+}
+
+/// The process is gone after any write of these moves: even then no key is locked, and the next run ends what it began.
+#[test]
+fn a_move_that_was_cut_after_any_write_is_taken_up() {
+    let role_alone = Setting { replica: false, ..ROLE };
+    let renamed = format!("name_prefix = \"globex\"\n{}", ROLE.inputs());
+    let moves = [
+        (role_alone.inputs(), ROOT.inputs(), Mode::Normal),
+        (role_alone.inputs(), renamed, Mode::Normal),
+        (ROOT.inputs(), ROLE.inputs(), Mode::Normal),
+        (ROLE.inputs(), ROLE.inputs(), Mode::Destroy),
+    ];
+    for (from, to, mode) in moves {
+        let mut cuts = 0;
+        loop {
+            let stage = Stage::new();
+            stage.apply(&from);
+            if !stage.cut(&to, mode, cuts + 1) {
+                break;
+            }
+            cuts += 1;
+            let outcome = stage.run(&stage.operator(), &to, mode);
+            assert!(matches!(outcome, Outcome::Applied | Outcome::Unchanged), "cut {cuts}: {}", outcome.said());
+            stage.watch.is_content();
+        }
+        assert!(cuts > 4, "only {cuts} cuts");
+    }
 }
 
 /// Each move between two settings in both directions, in one AWS: replicas that were scheduled for deletion come back.

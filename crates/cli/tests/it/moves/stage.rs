@@ -1,6 +1,7 @@
 //! An AWS in memory that is looked at after every single call: somebody must always be able to put each key's policy.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -117,8 +118,13 @@ impl Stage {
     /// The role `ops`, which the account may assume and which is an administrator in IAM.
     pub(crate) fn make_ops(&self) {
         self.aws.ensure_role(&Arn::parse(OPS).expect("an ARN")).expect("a role");
+        self.make_administrator("ops");
+    }
+
+    /// Gives a role an administrator's policy.
+    pub(crate) fn make_administrator(&self, role: &str) {
         self.outside(async |sdk| {
-            let attach = sdk.iam().attach_role_policy().role_name("ops").policy_arn(ADMINISTRATOR_ACCESS);
+            let attach = sdk.iam().attach_role_policy().role_name(role).policy_arn(ADMINISTRATOR_ACCESS);
             attach.send().await.expect("attached");
         });
     }
@@ -146,6 +152,26 @@ impl Stage {
             assert_eq!(std::fs::read(self.state_path()).ok(), before.1, "the state was written: {}", outcome.said());
         }
         outcome
+    }
+
+    /// One run of the operator that is gone once so many writes were done: the answer to the last of them is never
+    /// read. Tells whether it was; else it got through before.
+    pub(crate) fn cut(&self, inputs: &str, mode: Mode, after: usize) -> bool {
+        let desired = self.desired(inputs).expect("a module");
+        let operator = self.operator();
+        self.watch.cut_in(after);
+        let is_cut = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.watch.cut.notified() => true,
+                outcome = self.plan_and_apply(&operator, &desired, mode) => {
+                    assert_eq!(outcome, Outcome::Applied, "{}", outcome.said());
+                    false
+                }
+            }
+        });
+        self.watch.cut_in(usize::MAX);
+        is_cut
     }
 
     /// Applies these inputs as the operator, who can.
@@ -224,6 +250,7 @@ pub(crate) struct Watch {
     /// One request and one look at a time.
     turn: tokio::sync::Mutex<()>,
     seen: Mutex<Seen>,
+    cut: tokio::sync::Notify,
 }
 
 #[derive(Default)]
@@ -231,15 +258,17 @@ struct Seen {
     looks: usize,
     trouble: Vec<String>,
     policies: Vec<String>,
+    /// The look with which the run is cut.
+    last: Option<usize>,
 }
 
 impl Watch {
     /// Looks at each key: somebody who is there must be able to put its policy, and the account, if the key is on its
     /// way out.
-    fn look(&self, aws: &Aws) {
+    fn look(&self, aws: &Aws) -> ControlFlow<()> {
         let last = aws.calls().pop();
         if last.as_ref().is_none_or(|call| call.read_only) {
-            return;
+            return ControlFlow::Continue(());
         }
         let durable = holders(&aws.roles());
         let mut seen = self.seen.lock().expect("a lock");
@@ -253,6 +282,13 @@ impl Watch {
                 seen.policies.push(key.policy);
             }
         }
+        if seen.last == Some(seen.looks) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Cuts the run that begins now after so many writes.
+    fn cut_in(&self, writes: usize) {
+        let mut seen = self.seen.lock().expect("a lock");
+        seen.last = seen.looks.checked_add(writes);
     }
 
     /// How many writes were followed by a look; there was no trouble.
@@ -278,7 +314,10 @@ fn watching(aws: &Aws, watch: &Arc<Watch>) -> Transport {
         Box::pin(async move {
             let _turn = watch.turn.lock().await;
             let answer = aws.handle(request).await;
-            watch.look(&aws);
+            if watch.look(&aws).is_break() {
+                watch.cut.notify_one();
+                std::future::pending::<()>().await;
+            }
             Ok(answer)
         })
     })
