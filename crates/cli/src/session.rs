@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
-use keywright_engine::{Engine, Provider, State, StateStore};
+use keywright_engine::{Engine, Provider, StateStore};
 use keywright_local::Aws;
-use keywright_model::{Address, Diagnostic, Diagnostics, ModuleName, Region, ResourceKind, Secret};
+use keywright_model::{Diagnostic, Diagnostics, Region, Secret};
 use keywright_module::{Desired, Module, Sources};
 
 use crate::args::{Configuration, Connection};
@@ -38,9 +38,7 @@ impl Session {
         let desired = desired(configuration)?;
         let home = home(&desired)?;
         let store = StateStore::new(state_path(&configuration.folder, configuration.local)?);
-        if configuration.module.is_none() {
-            check_forgotten(&store.load().map_err(|error| error.diagnostic())?, &desired)?;
-        }
+        let options = keywright_engine::Options { leaves_others: configuration.module.is_some(), ..options };
         let (options_for_aws, local) = if configuration.local {
             let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
             announce(&rehearsal);
@@ -101,26 +99,6 @@ fn sources(configuration: &Configuration) -> Sources {
         module: configuration.module.clone(),
         inputs_file: is_document.then(|| configuration.folder.clone()),
     }
-}
-
-/// The key of a module that the folder has no more would be forgotten, and a second one made where the module was only
-/// renamed.
-fn check_forgotten(state: &State, desired: &[Desired]) -> Result<(), Diagnostics> {
-    let is_key = |address: &Address| address.kind == ResourceKind::KmsKey && address.name == "general_encryption_key";
-    let is_wanted = |module: &ModuleName| desired.iter().any(|wanted| wanted.module == *module);
-    let keys = state.instances().map(|(address, _)| address).filter(is_key);
-    let mut errors = Diagnostics::new();
-    errors
-        .extend(keys.filter_map(|key| key.module.filter(|module| !is_wanted(module))).map(|module| forgotten(&module)));
-    if errors.has_errors() { Err(errors) } else { Ok(()) }
-}
-
-fn forgotten(module: &ModuleName) -> Diagnostic {
-    Diagnostic::error("module-forgotten", format!("the state holds the key of module `{module}`, which the folder has no more"))
-        .because("going on would leave its key where it is, and make another one if the module was only renamed")
-        .help(format!(
-            "give the module its name back; to be rid of its key, run `keywright destroy --module {module}` with it; to go on without it, name the others with `--module`"
-        ))
 }
 
 /// Where the state of a folder is.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, ResourceKind};
+use keywright_model::{AccountId, Address, Arn, Diagnostic, Diagnostics, ModuleName, ResourceKind};
 use keywright_module::Desired;
 use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_m
 use crate::provider::{Actor, Attributes, Provider};
 use crate::refresh::{KeyReader, readers, refresh, take_in};
 use crate::saved::SavedPlan;
-use crate::state::{Journal, State, StateError, StateLock, StateStore};
+use crate::state::{Journal, PLAN, State, StateError, StateLock, StateStore};
 
 /// How a run goes about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +29,13 @@ pub struct Options {
     pub with_mfa: bool,
     /// How many calls may be in flight at once.
     pub parallelism: usize,
+    /// Whether some of the modules were chosen: what the state has of others is left as it is.
+    pub leaves_others: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { who: String::new(), rescue: false, with_mfa: false, parallelism: 10 }
+        Self { who: String::new(), rescue: false, with_mfa: false, parallelism: 10, leaves_others: false }
     }
 }
 
@@ -57,7 +59,7 @@ pub struct Planned {
     dirty: bool,
     recovered: Vec<Address>,
     journal: Journal,
-    _lock: StateLock,
+    lock: StateLock,
 }
 
 impl Planned {
@@ -96,7 +98,8 @@ impl Engine {
     /// When the state cannot be had, AWS cannot be read, or the plan could not be carried out.
     pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
-        let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { PLAN }).await?;
+        self.refuse_forgotten(&opened.state, desired)?;
         refuse_other_accounts(&opened.state, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let reinstated: Vec<InstanceKey> = match mode {
             Mode::Normal => desired.iter().flat_map(|module| find_reinstated(&opened.state, module)).collect(),
@@ -124,7 +127,9 @@ impl Engine {
     /// When the state cannot be read, AWS cannot be asked, or nobody is found who may.
     pub async fn key_readers(&self, desired: &[Desired]) -> Result<Vec<KeyReader>, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, Mode::Normal)).collect();
-        readers(self.provider.as_ref(), &self.store.load()?, &scopes).await
+        let state = self.store.load()?;
+        self.refuse_forgotten(&state, desired)?;
+        readers(self.provider.as_ref(), &state, &scopes).await
     }
 
     /// Takes a saved plan up again.
@@ -155,7 +160,8 @@ impl Engine {
         cancel: &Cancel,
         on_event: &(dyn Fn(&Event) + Send + Sync),
     ) -> Result<Report, EngineError> {
-        let Planned { plan, state, dirty, journal, _lock, .. } = planned;
+        let Planned { plan, state, dirty, journal, mut lock, .. } = planned;
+        lock.begin_apply()?;
         let run = Run {
             provider: self.provider.as_ref(),
             store: &self.store,
@@ -198,6 +204,18 @@ impl Engine {
         let stored = state.clone();
         let secrets = state.drop_secrets();
         Ok(Opened { lock, journal, stored, state, secrets, recovered })
+    }
+
+    /// The key of a module that the inputs have no more would be forgotten, and a second one made where the module was
+    /// only renamed.
+    fn refuse_forgotten(&self, state: &State, desired: &[Desired]) -> Result<(), EngineError> {
+        let is_key =
+            |address: &Address| address.kind == ResourceKind::KmsKey && address.name == "general_encryption_key";
+        let is_wanted = |module: &ModuleName| desired.iter().any(|wanted| wanted.module == *module);
+        let keys = state.instances().map(|(address, _)| address).filter(is_key);
+        let mut errors = Diagnostics::new();
+        errors.extend(keys.filter_map(|key| key.module.filter(|module| !is_wanted(module))).map(|it| forgotten(&it)));
+        if errors.has_errors() && !self.options.leaves_others { Err(EngineError::Refused(errors)) } else { Ok(()) }
     }
 
     async fn refresh(&self, state: &State, scopes: &[Scope]) -> Result<Facts, EngineError> {
@@ -280,8 +298,16 @@ impl Opened {
     fn into_planned(self, plan: Plan, facts: Facts, state: State) -> Planned {
         let dirty = self.secrets || !plan.drift.is_empty() || !plan.moves.is_empty() || !plan.reinstated.is_empty();
         let Self { lock, journal, stored, recovered, .. } = self;
-        Planned { plan, facts, stored, state, dirty, recovered, journal, _lock: lock }
+        Planned { plan, facts, stored, state, dirty, recovered, journal, lock }
     }
+}
+
+fn forgotten(module: &ModuleName) -> Diagnostic {
+    Diagnostic::error("module-forgotten", format!("the state holds the key of module `{module}`, which the folder has no more"))
+        .because("going on would leave its key where it is, and make another one if the module was only renamed")
+        .help(format!(
+            "give the module its name back; to be rid of its key, run `keywright destroy --module {module}` with it; to go on without it, name the others with `--module`"
+        ))
 }
 
 /// What the state holds of another account cannot be seen from here: it would look as if it were gone, and be lost.

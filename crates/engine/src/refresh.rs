@@ -164,22 +164,58 @@ impl Reader<'_> {
             return Ok(Chosen { actor: Actor::Caller, others: self.roles_of_module(scope) });
         }
         let mut tried = Vec::new();
-        for role in self.in_preference(scope, authority::administrator_roles(&policy, &place)) {
-            if !assumed.contains_key(&role) {
-                let outcome = self.provider.assume(&role).await;
-                assumed.insert(role.clone(), outcome.map_err(|error| error.to_string()));
+        let roles = self.in_preference(scope, authority::administrator_roles(&policy, &place));
+        for role in &roles {
+            if !assumed.contains_key(role) {
+                assumed.insert(role.clone(), self.assume(role).await);
             }
-            match assumed.get(&role) {
+            match assumed.get(role) {
                 Some(Err(reason)) => tried.push((role.to_string(), reason.clone())),
                 _ => {
                     let mut others = self.roles_of_module(scope);
+                    // A role that was made again is none of those that the policy lets in; another one may be.
+                    others.extend(
+                        roles.iter().cloned().map(Actor::Role).filter(|it| !others.contains(it)).collect::<Vec<_>>(),
+                    );
                     others.retain(|other| *other != Actor::Role(role.clone()));
                     others.push(Actor::Caller);
-                    return Ok(Chosen { actor: Actor::Role(role), others });
+                    return Ok(Chosen { actor: Actor::Role(role.clone()), others });
                 }
             }
         }
         self.by_trial(key, attributes, tried).await
+    }
+
+    /// Assumes a role, or says why that cannot be, and what to do about it.
+    async fn assume(&self, role: &Arn) -> Result<(), String> {
+        let Err(error) = self.provider.assume(role).await else { return Ok(()) };
+        match self.changed_outside(role).await {
+            Some(what) => Err(format!("{error} ({what})")),
+            None => Err(error.to_string()),
+        }
+    }
+
+    /// What became of a role of the state, where that is why it cannot be assumed.
+    async fn changed_outside(&self, role: &Arn) -> Option<String> {
+        let before = self.role_in_state(role)?;
+        let now = match self.provider.read(&Actor::Caller, ResourceKind::IamRole, &before).await.ok()? {
+            Some(now) => schema(ResourceKind::IamRole).merge(&before, now.attributes),
+            None => return Some("the role is gone, and one of the same name would be another principal".to_owned()),
+        };
+        let trust = schema(ResourceKind::IamRole).attribute("assume_role_policy")?;
+        let value = |role: &Attributes| role.get(trust.name).cloned().unwrap_or_default();
+        let name = role.resource().rsplit('/').next().unwrap_or_default();
+        (!trust.equal(&value(&before), &value(&now))).then(|| {
+            format!(
+                "its trust policy was changed outside: repair the trust in IAM, with `aws iam update-assume-role-policy --role-name {name}`"
+            )
+        })
+    }
+
+    fn role_in_state(&self, role: &Arn) -> Option<Attributes> {
+        let is_it = |held: &Held<'_>| held.attributes().get("arn").and_then(Value::as_str) == Some(role.as_str());
+        let held = self.state.held().filter(|held| held.kind() == ResourceKind::IamRole).find(is_it)?;
+        Some(held.attributes())
     }
 
     /// The policy that is known leaves nobody; somebody may have changed it outside.
@@ -261,8 +297,7 @@ impl Reader<'_> {
     /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.
     async fn made_again(&self, chosen: Option<&Chosen>, error: &ProviderError) -> Option<Arn> {
         let Actor::Role(role) = &chosen.filter(|_| is_denied(error))?.actor else { return None };
-        let is_it = |held: &Held<'_>| held.attributes().get("arn").and_then(Value::as_str) == Some(role.as_str());
-        let before = self.state.held().filter(|held| held.kind() == ResourceKind::IamRole).find(is_it)?.attributes();
+        let before = self.role_in_state(role)?;
         let now = self.provider.read(&Actor::Caller, ResourceKind::IamRole, &before).await.ok()??;
         (before.get("unique_id") != now.attributes.get("unique_id")).then(|| role.clone())
     }

@@ -18,6 +18,7 @@ mod lifecycle;
 mod permissions;
 mod prove;
 mod rehearse;
+mod moves;
 mod sdk;
 mod switches;
 mod trouble;

@@ -48,6 +48,20 @@ impl Sdk {
         Self { credentials, ..self.clone() }
     }
 
+    /// Its credentials, for a provider of its own.
+    pub(crate) fn credentials(&self) -> keywright_aws::StaticCredentials {
+        keywright_aws::StaticCredentials {
+            access_key_id: self.credentials.access_key_id().to_owned(),
+            secret_access_key: keywright_model::Secret::new(self.credentials.secret_access_key().to_owned()),
+            session_token: self.credentials.session_token().map(|it| keywright_model::Secret::new(it.to_owned())),
+        }
+    }
+
+    /// A caller with an access key of its own.
+    pub(crate) fn with_key(&self, (id, secret): (String, String)) -> Self {
+        Self { credentials: credentials(id, secret, None), ..self.clone() }
+    }
+
     fn config(&self, region: &str) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())

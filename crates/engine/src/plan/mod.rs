@@ -6,6 +6,7 @@
 mod actors;
 mod attributes;
 mod change;
+mod creators;
 mod json;
 mod place;
 mod policies;
@@ -28,7 +29,7 @@ pub(crate) use steps::{Step, Work, steps};
 
 use crate::address::InstanceKey;
 use crate::facts::Facts;
-use crate::provider::{Attributes, Standing};
+use crate::provider::{Attributes, CallerIdentity, Standing};
 use crate::refresh::is_key;
 use crate::schema::schema;
 use crate::state::State;
@@ -60,7 +61,8 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
             Mode::Destroy => planner.plan_destruction(module),
         }
     }
-    let (changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    let (mut changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    desired.iter().for_each(|module| creators::let_in(&mut changes, &basis, module));
     let mut plan = Plan {
         mode,
         changes,
@@ -78,11 +80,31 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         reinstated: Vec::new(),
     };
     let mut errors = errors;
+    errors.extend(plan.changes.iter().filter(|change| removes_caller(change, &plan.caller)).map(own_role));
     policies::complete(&mut plan, &basis, desired, &mut errors);
     plan.drift = basis.drift;
     plan.moves = basis.moves;
     plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
+}
+
+/// Whether the run is a session of a role that goes. Its calls would be denied once the role's policies are off, and AWS
+/// keeps a role that has policies of others.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html>.
+fn removes_caller(change: &ResourceChange, caller: &CallerIdentity) -> bool {
+    let name = change.before.as_ref().and_then(|before| before.get("name")).and_then(Value::as_str);
+    let session = caller.arn.resource().strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
+    change.kind() == ResourceKind::IamRole
+        && matches!(change.action, Action::Delete | Action::Replace { .. })
+        && session.is_some()
+        && session == name
+}
+
+fn own_role(change: &ResourceChange) -> Diagnostic {
+    Diagnostic::error("own-role", format!("this run is a session of `{}`, which would go", change.address))
+        .because("without the role it could not go on: it would end half-way")
+        .help("run with other credentials, of somebody who may assume the role or has IAM policies of their own")
 }
 
 /// What of a module decides what must be read.

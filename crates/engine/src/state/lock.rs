@@ -47,6 +47,7 @@ impl LockInfo {
 pub(crate) struct StateLock {
     file: File,
     info_path: PathBuf,
+    info: LockInfo,
 }
 
 impl StateLock {
@@ -62,9 +63,24 @@ impl StateLock {
             }
             Err(TryLockError::Error(source)) => return Err(write_error(source)),
         }
-        let text = serde_json::to_string(&info).unwrap_or_default();
-        std::fs::write(&info_path, text).map_err(|source| StateError::Write { path: info_path.clone(), source })?;
-        Ok(Self { file, info_path })
+        let lock = Self { file, info_path, info };
+        lock.tell()?;
+        Ok(lock)
+    }
+
+    /// Tells others that a plan is being carried out from now on.
+    pub(crate) fn begin_apply(&mut self) -> Result<(), StateError> {
+        if self.info.operation != PLAN {
+            return Ok(());
+        }
+        "apply".clone_into(&mut self.info.operation);
+        self.tell()
+    }
+
+    fn tell(&self) -> Result<(), StateError> {
+        let text = serde_json::to_string(&self.info).unwrap_or_default();
+        std::fs::write(&self.info_path, text)
+            .map_err(|source| StateError::Write { path: self.info_path.clone(), source })
     }
 }
 
@@ -84,3 +100,6 @@ fn holder(info_path: &Path) -> String {
         None => "it has not said who it is".to_owned(),
     }
 }
+
+/// What is being done while a plan is made.
+pub(crate) const PLAN: &str = "plan";

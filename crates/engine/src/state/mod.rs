@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
-pub(crate) use lock::StateLock;
+pub(crate) use lock::{PLAN, StateLock};
 pub use store::{StateError, StateStore};
 
 use crate::address::InstanceKey;

@@ -104,6 +104,23 @@ async fn the_root_user_is_told_that_it_cannot_assume_a_role() {
 }
 
 #[tokio::test]
+async fn a_run_does_not_remove_the_role_that_it_is_a_session_of() {
+    let setup = Setup::new();
+    let with_root = Wish { root_access: true, ..Wish::default() };
+    setup.apply(&with_root).await;
+    let session = "arn:aws:sts::111122223333:assumed-role/admin/me";
+    *setup.aws.caller.lock().expect("a lock") = Arn::parse(session).expect("an ARN");
+    setup.aws.clear();
+    for admin_role in [None, Some("chief")] {
+        assert_eq!(refusal(&setup, &Wish { admin_role, ..with_root.clone() }).await, ["own-role"]);
+    }
+    let destroyed = setup.engine().plan(&[with_root.desired()], Mode::Destroy).await.expect_err("it is refused");
+    assert_eq!(destroyed.diagnostics().iter().map(|it| it.code).collect::<Vec<_>>(), ["own-role"]);
+    assert_eq!(setup.aws.log(), Vec::<String>::new());
+    assert!(setup.plan(&Wish { threshold: 7, ..with_root }.desired()).await.is_ok());
+}
+
+#[tokio::test]
 async fn another_accounts_credentials_are_refused() {
     let setup = Setup::new();
     *setup.aws.caller.lock().expect("a lock") = Arn::parse("arn:aws:iam::999999999999:user/x").expect("an ARN");

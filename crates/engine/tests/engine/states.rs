@@ -111,6 +111,35 @@ async fn a_locked_state_names_who_has_it_and_since_when() {
 }
 
 #[tokio::test]
+async fn while_a_plan_is_carried_out_the_lock_says_so() {
+    for (mode, expected) in [(Mode::Normal, "apply"), (Mode::Destroy, "destroy")] {
+        let setup = Setup::new();
+        setup.apply(&Wish { threshold: 7, ..Wish::default() }).await;
+        let planned = setup.engine().plan(&[Wish::default().desired()], mode).await.expect("a plan");
+        let told = std::sync::Mutex::new(Vec::new());
+        let note = |_: &keywright_engine::Event| {
+            let info = setup.folder.path().join(".terraform.tfstate.lock.info");
+            let info: Value = serde_json::from_str(&std::fs::read_to_string(&info).expect("a note")).expect("JSON");
+            told.lock().expect("a lock").push(info["Operation"].clone());
+        };
+        setup.engine().apply(planned, &keywright_engine::Cancel::new(), &note).await.expect("a report");
+        let told = told.into_inner().expect("a lock");
+        assert!(!told.is_empty() && told.iter().all(|it| it == expected), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_module_that_is_no_longer_there_is_refused_under_the_lock_unless_others_were_chosen() {
+    let mut setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let engine = setup.engine();
+    let refused = engine.plan(&[], Mode::Normal).await.expect_err("it is refused");
+    assert_eq!(refused.diagnostics().iter().map(|it| it.code).collect::<Vec<_>>(), ["module-forgotten"]);
+    setup.options.leaves_others = true;
+    assert!(setup.engine().plan(&[], Mode::Normal).await.expect("a plan").is_no_op());
+}
+
+#[tokio::test]
 async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
     for (text, code) in [
         ("", "state-corrupt"),

@@ -131,6 +131,11 @@ pub(super) fn record_key_of(arn: &Arn, kind: &str) -> Option<String> {
 }
 
 impl State {
+    /// All roles, of all accounts.
+    pub(crate) fn all_roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.values()
+    }
+
     /// The role of exactly this ARN.
     pub(crate) fn role_by_arn(&self, arn: &Arn) -> Option<&Role> {
         self.roles.get(&record_key_of(arn, "role")?).filter(|role| role.arn == *arn)

@@ -126,6 +126,11 @@ impl State {
             .ok_or_else(|| KmsError::internal("key material is gone within a call"))
     }
 
+    /// All keys, of all accounts and Regions.
+    pub(crate) fn all_keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.values()
+    }
+
     /// The aliases of a key.
     pub(crate) fn aliases_of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Alias> {
         self.aliases_in(&key.account, &key.region).filter(|alias| alias.key == key.id)
