@@ -10,11 +10,14 @@ use serde_json::{Map, Value};
 use crate::address::InstanceKey;
 use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
 use crate::authority;
+use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
 use crate::facts::Facts;
-use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_moves, find_reinstated, plan, scope};
+use crate::plan::{
+    Action, Basis, Mode, Move, Plan, ResourceChange, Scope, differences, find_moves, find_reinstated, plan, scope,
+};
 use crate::provider::{Actor, Attributes, Provider};
-use crate::refresh::{KeyReader, readers, refresh, take_in};
+use crate::refresh::{KeyReader, list_grants, readers, refresh, take_in};
 use crate::saved::SavedPlan;
 use crate::state::{Journal, State, StateError, StateLock, StateStore};
 
@@ -103,7 +106,11 @@ impl Engine {
             Mode::Destroy => Vec::new(),
         };
         reinstated.iter().for_each(|key| opened.state.reinstate(key));
-        let facts = self.refresh(&opened.state, &scopes).await?;
+        let mut facts = self.refresh(&opened.state, &scopes).await?;
+        if mode == Mode::Normal {
+            list_grants(self.provider.as_ref(), &opened.state, &mut facts).await?;
+        }
+        let mut report = drift::compare(&opened.state, &facts);
         let mut state = opened.state.clone();
         let drift = take_in(&mut state, &facts);
         let wanted: BTreeSet<Address> = match mode {
@@ -113,9 +120,41 @@ impl Engine {
         let moves = find_moves(&state, &wanted);
         let facts = carry_over(facts, &moves, &mut state);
         let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated, rescue: self.options.rescue };
-        let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
+        let mut plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
+        drift::look_ahead(&mut report, &plan.changes, &plan.moves);
+        plan.findings.extend(report.findings());
+        plan.drift_report = report;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// Tells what was changed outside since the state was written, and what becomes of it by what is desired.
+    ///
+    /// Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    /// When the state cannot be had, holds nothing of the modules, or is another run's; when AWS cannot be read.
+    pub async fn drift(&self, desired: &[Desired]) -> Result<DriftReport, EngineError> {
+        let before = self.store.load_unheld()?;
+        let scopes: Vec<Scope> = desired.iter().map(scope).collect();
+        if scopes.iter().all(|scope| before.held_in(&scope.module).next().is_none()) {
+            return Err(EngineError::Refused(nothing_applied().into()));
+        }
+        refuse_other_accounts(&before, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
+        let mut facts = self.refresh(&before, &scopes).await?;
+        list_grants(self.provider.as_ref(), &before, &mut facts).await?;
+        if self.store.load_unheld()? != before {
+            return Err(EngineError::Refused(changed_meanwhile().into()));
+        }
+        let mut report = drift::compare(&before, &facts);
+        let mut state = before;
+        let drift = take_in(&mut state, &facts);
+        let wanted = desired.iter().flat_map(|it| &it.resources).map(|it| it.address.clone()).collect();
+        let moves = find_moves(&state, &wanted);
+        let facts = carry_over(facts, &moves, &mut state);
+        let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated: Vec::new(), rescue: false };
+        drift::look_ahead(&mut report, &differences(&basis, desired), &basis.moves);
+        Ok(report)
     }
 
     /// The modules' keys that the state holds, and who may read each. Changes nothing, and takes no lock.
@@ -138,6 +177,8 @@ impl Engine {
         plan.reinstated.iter().for_each(|key| opened.state.reinstate(key));
         let facts = self.refresh(&opened.state, &plan.scopes).await?;
         let mut state = opened.state.clone();
+        plan.drift_report = drift::compare(&opened.state, &facts);
+        drift::look_ahead(&mut plan.drift_report, &plan.changes, &plan.moves);
         plan.drift = take_in(&mut state, &facts);
         let facts = carry_over(facts, &plan.moves, &mut state);
         saved.check_facts(&facts)?;
@@ -309,6 +350,17 @@ fn of_another_account(key: &InstanceKey, arn: &Arn, scope: &Scope) -> Diagnostic
     Diagnostic::error("state-of-another-account", summary)
         .because(format!("`{arn}` would be left behind, and nothing would manage it any more"))
         .help("correct `aws_account_id`; for a key in another account, use a folder of its own, or destroy this one first")
+}
+
+fn nothing_applied() -> Diagnostic {
+    Diagnostic::error("nothing-applied", "the state holds nothing that could have been changed outside")
+        .help("make it with `keywright apply`, or adopt what is there with `keywright import`")
+}
+
+fn changed_meanwhile() -> Diagnostic {
+    Diagnostic::error("state-changed", "another run has changed the state while AWS was read")
+        .because("what it did would look as if it had been done outside")
+        .help("run again")
 }
 
 /// What a destruction must read: nothing that is only wanted.

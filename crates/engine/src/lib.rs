@@ -8,12 +8,13 @@
 //! Where to go next: `schema/` says what each kind of resource consists of, `provider.rs` what the engine asks of AWS;
 //! `authority.rs` tells from texts who may put a key's policy.
 //!
-//! **Invariant:** `plan/`, `schema/`, `authority.rs` and `facts.rs` have no I/O, no clock, no randomness and no async;
+//! **Invariant:** `plan/`, `drift/`, `schema/`, `authority.rs` and `facts.rs` have no I/O, no clock, no randomness and no async;
 //! nothing here knows an AWS SDK, and no secret reaches the state, the journal or a saved plan.
 
 mod address;
 mod apply;
 mod authority;
+mod drift;
 mod engine;
 mod error;
 mod facts;
@@ -25,6 +26,7 @@ mod schema;
 mod state;
 
 pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, output_type};
+pub use drift::{Change, Departure, DriftReport, Outlook, OwnedGrant, PolicyOf};
 pub use engine::{Engine, Options, Planned, modules_of};
 pub use error::EngineError;
 pub use plan::{

@@ -32,7 +32,28 @@ pub(crate) async fn refresh(
     let (observed, actors) = reader.observe(actors, parallelism).await?;
     let roles = reader.roles(&observed).await?;
     let pending = reader.pending().await?;
-    Ok(Facts { caller: reader.caller, observed, roles, pending, actors })
+    Ok(Facts { caller: reader.caller, observed, roles, pending, actors, grants: BTreeMap::new() })
+}
+
+/// Lists the grants of each key that is there. That they may not be listed is a fact, too.
+pub(crate) async fn list_grants(provider: &dyn Provider, state: &State, facts: &mut Facts) -> Result<(), EngineError> {
+    let is_there = |key: &&InstanceKey| matches!(facts.observed.get(*key), Some(Some(_)));
+    let keys = facts.actors.iter().filter(|(key, _)| key.deposed.is_none() && is_there(key));
+    let lists = keys.filter_map(|(key, actor)| {
+        let arn = Arn::parse(state.attributes(&key.address)?.get("arn")?.as_str()?).ok()?;
+        Some(async move { (key.clone(), provider.grants(actor, &arn).await) })
+    });
+    let mut grants = BTreeMap::new();
+    for (key, listed) in join_all(lists.collect::<Vec<_>>()).await {
+        let listed = match listed {
+            Ok(listed) => Ok(listed),
+            Err(error) if is_denied(&error) => Err(error.to_string()),
+            Err(error) => return Err(failed(format!("listing the grants of `{key}`"), error)),
+        };
+        grants.insert(key, listed);
+    }
+    facts.grants = grants;
+    Ok(())
 }
 
 /// A key that the state holds, and who reads it.
@@ -86,7 +107,8 @@ pub(crate) fn take_in(state: &mut State, facts: &Facts) -> Vec<Drift> {
     all
 }
 
-fn drifted(key: &InstanceKey, before: &Attributes, after: &Attributes) -> Vec<String> {
+/// The attributes that were changed outside.
+pub(crate) fn drifted(key: &InstanceKey, before: &Attributes, after: &Attributes) -> Vec<String> {
     let value = |attributes: &Attributes, name: &str| attributes.get(name).cloned().unwrap_or_default();
     let shown =
         schema(key.address.kind).attributes.iter().filter(|attribute| !attribute.volatile && !attribute.sensitive);

@@ -21,9 +21,11 @@ use serde_json::Value;
 
 pub(crate) use attributes::{normalised_json, work_out};
 pub use change::*;
+pub(crate) use json::access_json;
 pub(crate) use steps::{Step, Work, steps};
 
 use crate::address::InstanceKey;
+use crate::drift::DriftReport;
 use crate::facts::Facts;
 use crate::provider::{Attributes, Standing};
 use crate::refresh::is_key;
@@ -70,6 +72,7 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         findings: desired.iter().flat_map(|module| module.findings.clone()).collect(),
         scopes: desired.iter().map(scope).collect(),
         drift: Vec::new(),
+        drift_report: DriftReport::default(),
         moves: Vec::new(),
         reinstated: Vec::new(),
     };
@@ -79,6 +82,13 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
     plan.moves = basis.moves;
     plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
+}
+
+/// What differs from what is desired, whether or not somebody could change it.
+pub(crate) fn differences(basis: &Basis<'_>, desired: &[Desired]) -> Vec<ResourceChange> {
+    let mut planner = Planner { basis, errors: Diagnostics::new(), changes: Vec::new(), outputs: Vec::new() };
+    desired.iter().for_each(|module| planner.plan_module(module));
+    planner.changes
 }
 
 /// What of a module decides what must be read.
