@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, ResourceKind};
+use keywright_model::{AccountId, Address, Arn, Diagnostic, Diagnostics, ModuleName, ResourceKind};
 use keywright_module::Desired;
 use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use crate::authority;
 use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
 use crate::facts::Facts;
+use crate::import::{self, ImportFrom, Imported};
 use crate::plan::{
     Action, Basis, Mode, Move, Plan, ResourceChange, Scope, differences, find_moves, find_reinstated, plan, scope,
 };
@@ -98,8 +99,12 @@ impl Engine {
     /// # Errors
     /// When the state cannot be had, AWS cannot be read, or the plan could not be carried out.
     pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
+        let opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
+        self.plan_opened(opened, desired, mode).await
+    }
+
+    async fn plan_opened(&self, mut opened: Opened, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
-        let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { "plan" }).await?;
         refuse_other_accounts(&opened.state, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let reinstated: Vec<InstanceKey> = match mode {
             Mode::Normal => desired.iter().flat_map(|module| find_reinstated(&opened.state, module)).collect(),
@@ -128,6 +133,38 @@ impl Engine {
         Ok(opened.into_planned(plan, facts, state))
     }
 
+    /// Adopts what is there already into the state, and plans what the first apply will change. AWS is only read.
+    ///
+    /// The state is written when all of it has gone well, and else left as it was.
+    ///
+    /// # Errors
+    /// When the state cannot be had, has another key or is of an unfinished run; when the key cannot be found, read or
+    /// made what the module wants; when the plan could not be carried out.
+    pub async fn import(&self, desired: &Desired, from: ImportFrom) -> Result<Imported, EngineError> {
+        let lock = self.store.lock("import", &self.options.who)?;
+        let mut own = self.store.load()?;
+        own.drop_secrets();
+        let (journal, open) = Journal::open(self.store.journal_path())?;
+        if !open.is_empty() {
+            return Err(EngineError::Refused(import::unfinished().into()));
+        }
+        let (mut state, notes) = match from {
+            ImportFrom::Key { key, replica } => {
+                import::find(self.provider.as_ref(), own, desired, &key, replica.as_ref()).await?
+            }
+            ImportFrom::State(state) => (import::take(own, *state, desired)?, Diagnostics::new()),
+        };
+        let (stored, seen) = (state.clone(), state.clone());
+        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Vec::new() };
+        let mut planned = self.plan_opened(opened, std::slice::from_ref(desired), Mode::Normal).await?;
+        import::refuse_unfit(&planned.plan, desired)?;
+        import::keep_outputs(&mut state, &mut planned.plan, desired);
+        planned.plan.findings.extend(notes);
+        self.store.back_up()?;
+        self.store.save(&mut state)?;
+        Ok(Imported::new(&state, desired, planned))
+    }
+
     /// Tells what was changed outside since the state was written, and what becomes of it by what is desired.
     ///
     /// Writes nothing and takes no lock.
@@ -136,10 +173,8 @@ impl Engine {
     /// When the state cannot be had, holds nothing of the modules, or is another run's; when AWS cannot be read.
     pub async fn drift(&self, desired: &[Desired]) -> Result<DriftReport, EngineError> {
         let before = self.store.load_unheld()?;
+        Self::check_applied(&before, desired)?;
         let scopes: Vec<Scope> = desired.iter().map(scope).collect();
-        if scopes.iter().all(|scope| before.held_in(&scope.module).next().is_none()) {
-            return Err(EngineError::Refused(nothing_applied().into()));
-        }
         refuse_other_accounts(&before, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let mut facts = self.refresh(&before, &scopes).await?;
         list_grants(self.provider.as_ref(), &before, &mut facts).await?;
@@ -155,6 +190,15 @@ impl Engine {
         let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated: Vec::new(), rescue: false };
         drift::look_ahead(&mut report, &differences(&basis, desired), &basis.moves);
         Ok(report)
+    }
+
+    /// Whether the state holds anything of the modules.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_applied(state: &State, desired: &[Desired]) -> Result<(), EngineError> {
+        let is_empty = |module: &Desired| state.held_in(&module.module).next().is_none();
+        if desired.iter().all(is_empty) { Err(EngineError::Refused(nothing_applied().into())) } else { Ok(()) }
     }
 
     /// The modules' keys that the state holds, and who may read each. Changes nothing, and takes no lock.

@@ -18,6 +18,7 @@ mod drift;
 mod engine;
 mod error;
 mod facts;
+mod import;
 mod plan;
 mod provider;
 mod refresh;
@@ -29,6 +30,7 @@ pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, 
 pub use drift::{Change, Departure, DriftReport, Outlook, OwnedGrant, PolicyOf};
 pub use engine::{Engine, Options, Planned, modules_of};
 pub use error::EngineError;
+pub use import::{ImportFrom, Imported};
 pub use plan::{
     Action, Administrator, Bridge, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move, OutputChange, Plan,
     PrerequisiteChange, ResourceChange,

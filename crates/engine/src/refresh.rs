@@ -298,22 +298,8 @@ impl Reader<'_> {
         chosen: Option<&Chosen>,
     ) -> Result<(Option<Observed>, Actor), ProviderError> {
         let actor = chosen.map_or(&Actor::Caller, |chosen| &chosen.actor);
-        let denied = match self.provider.read(actor, kind, attributes).await {
-            Err(error) if is_denied(&error) => error,
-            answer => return answer.map(|observed| (observed, actor.clone())),
-        };
-        for other in chosen.into_iter().flat_map(|chosen| &chosen.others) {
-            if let Actor::Role(role) = other
-                && self.provider.assume(role).await.is_err()
-            {
-                continue;
-            }
-            match self.provider.read(other, kind, attributes).await {
-                Err(error) if is_denied(&error) => {}
-                answer => return answer.map(|observed| (observed, other.clone())),
-            }
-        }
-        Err(denied)
+        let others = chosen.map(|chosen| chosen.others.as_slice()).unwrap_or_default();
+        read_as(self.provider, kind, attributes, actor, others).await
     }
 
     /// Whether the roles exist that the key policies are to name. A policy that names a role by its ARN proves that it
@@ -372,6 +358,32 @@ impl Reader<'_> {
     }
 }
 
+/// Reads as one actor; where that is denied, as the first of the others who may.
+pub(crate) async fn read_as(
+    provider: &dyn Provider,
+    kind: ResourceKind,
+    attributes: &Attributes,
+    actor: &Actor,
+    others: &[Actor],
+) -> Result<(Option<Observed>, Actor), ProviderError> {
+    let denied = match provider.read(actor, kind, attributes).await {
+        Err(error) if is_denied(&error) => error,
+        answer => return answer.map(|observed| (observed, actor.clone())),
+    };
+    for other in others {
+        if let Actor::Role(role) = other
+            && provider.assume(role).await.is_err()
+        {
+            continue;
+        }
+        match provider.read(other, kind, attributes).await {
+            Err(error) if is_denied(&error) => {}
+            answer => return answer.map(|observed| (observed, other.clone())),
+        }
+    }
+    Err(denied)
+}
+
 /// The ARN of a role that not only services may assume.
 fn administrative(role: &Attributes) -> Option<Arn> {
     let text = |name: &str| role.get(name).and_then(Value::as_str);
@@ -381,12 +393,12 @@ fn administrative(role: &Attributes) -> Option<Arn> {
 }
 
 /// A multi-Region key has the same ID in each Region.
-fn in_region(arn: &str, region: &keywright_model::Region) -> Option<String> {
+pub(crate) fn in_region(arn: &str, region: &keywright_model::Region) -> Option<String> {
     let arn = Arn::parse(arn).ok()?;
     Some(format!("arn:{}:kms:{region}:{}:{}", arn.partition(), arn.account(), arn.resource()))
 }
 
-fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), EngineError> {
+pub(crate) fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), EngineError> {
     match scopes.iter().find(|scope| scope.account != caller.account) {
         Some(scope) => Err(EngineError::Account {
             module: scope.module.to_string(),
@@ -412,6 +424,6 @@ fn is_denied(error: &ProviderError) -> bool {
     matches!(error.failure, Failure::AccessDenied { .. })
 }
 
-fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
+pub(crate) fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
     EngineError::Provider { doing: doing.into(), error: Box::new(error) }
 }

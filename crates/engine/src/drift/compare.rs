@@ -23,6 +23,7 @@ pub(crate) fn compare(before: &State, facts: &Facts) -> DriftReport {
         });
     }
     grants::add(&mut report, before, facts);
+    report.departures.sort_by(|left, right| left.address.cmp(&right.address));
     report
 }
 

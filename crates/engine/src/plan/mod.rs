@@ -91,6 +91,18 @@ pub(crate) fn differences(basis: &Basis<'_>, desired: &[Desired]) -> Vec<Resourc
     planner.changes
 }
 
+/// The resources of a module, each after what it refers to, and what must outlive it as a state lists that.
+pub(crate) fn in_order(desired: &Desired) -> Vec<(&DesiredResource, Vec<String>)> {
+    let graph = Graph::new(desired);
+    graph.in_order(desired).into_iter().map(|it| (it, graph.transitive(&it.address))).collect()
+}
+
+/// What a resource will be, by what the state has of those that it refers to.
+pub(crate) fn prospect(resource: &DesiredResource, state: &State) -> Attributes {
+    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
+    work_out(resource.address.kind, &arguments_of(resource), None, &lookup).after
+}
+
 /// What of a module decides what must be read.
 pub(crate) fn scope(desired: &Desired) -> Scope {
     let replica = desired.resources.iter().find(|resource| resource.address.kind == ResourceKind::KmsReplicaKey);
