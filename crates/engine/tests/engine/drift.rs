@@ -143,9 +143,8 @@ fn grant(grantee: &str, id: &str) -> KeyGrant {
 async fn a_grant_made_by_others_is_drift_and_a_services_own_is_not() {
     let setup = applied().await;
     let arn = Arn::parse(&id_of(&setup, ResourceKind::KmsKey)).expect("an ARN");
-    let mut grants = setup.aws.foreign_grants.lock().expect("a lock");
-    grants.push((arn.clone(), grant("dynamodb.eu-west-1.amazonaws.com", "g-service")));
-    drop(grants);
+    let of_service = grant("dynamodb.eu-west-1.amazonaws.com", "g-service");
+    setup.aws.foreign_grants.lock().expect("a lock").push((arn.clone(), of_service));
     let report = setup.engine().drift(&[wish().desired()]).await.expect("a report");
     assert!(!report.is_drift());
     assert_eq!(report.service_grants.len(), 1);
