@@ -297,3 +297,42 @@ fn one_source_is_named() {
     assert_eq!(folder.local("import", &[]).code, 2);
     assert_eq!(folder.local("import", &["--key", "alias/a", "--from-state", "f"]).code, 2);
 }
+
+/// The state with only these resources.
+fn only(state: &Value, is_kept: impl Fn(&Value) -> bool) -> Value {
+    let mut part = state.clone();
+    part["resources"].as_array_mut().expect("resources").retain(is_kept);
+    part
+}
+
+#[test]
+fn a_state_that_holds_another_module_takes_the_imported_one_in() {
+    let second = module("").replace("\"kms\"", "\"second\"").replace("acme", "other");
+    let folder = Folder::new(&format!("{}{second}", module("")));
+    folder.apply();
+    let (whole, all) = (state(&folder), addresses(&folder));
+    let own = only(&whole, |resource| resource["module"] == "module.kms");
+    fs::write(folder.state_path(), own.to_string()).expect("a state of one module");
+    folder.write("theirs.tfstate", &only(&whole, |resource| resource["module"] == "module.second").to_string());
+    let file = folder.path().join("theirs.tfstate");
+    let from = ["--from-state", file.to_str().expect("a path")];
+    is_refused(&folder, &from, &["import-ambiguous", "--module"]);
+    folder.local("import", &[&from[..], &["--module", "second"]].concat()).succeeds();
+    assert_eq!(addresses(&folder), all);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn two_states_that_say_different_things_of_one_address_are_not_mixed() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let theirs = state(&folder).to_string().replace("\"id\":\"acme-kms-access-denied-test\"", "\"id\":\"another\"");
+    assert!(theirs.contains("\"another\""), "{theirs}");
+    folder.write("theirs.tfstate", &theirs);
+    let file = folder.path().join("theirs.tfstate");
+    is_refused(
+        &folder,
+        &["--from-state", file.to_str().expect("a path")],
+        &["state-collision", "kms_access_denied_alarm"],
+    );
+}
