@@ -343,6 +343,6 @@ pub(crate) fn written<T>(cloud: &Cloud, key: &Key, result: Result<T, ProviderErr
     result
 }
 
-fn rfc_3339(time: &aws_smithy_types::DateTime) -> Option<String> {
+pub(crate) fn rfc_3339(time: &aws_smithy_types::DateTime) -> Option<String> {
     time.fmt(aws_smithy_types::date_time::Format::DateTime).ok()
 }

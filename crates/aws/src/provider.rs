@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
-use keywright_engine::{Actor, Attributes, CallerIdentity, Creation, Failure, Observed, Provider, ProviderError};
+use keywright_engine::{
+    Actor, Attributes, CallerIdentity, Creation, Failure, KeyGrant, Observed, Provider, ProviderError,
+};
 use keywright_model::{Arn, ResourceKind};
 
 use crate::cloud::Cloud;
 use crate::error::is_access_denied;
-use crate::kind::kind_of;
+use crate::kind::{kind_of, kms_grant};
 use crate::kms::Key;
 use crate::{Options, clients, iam, kms};
 
@@ -102,6 +104,10 @@ impl Provider for AwsProvider {
     async fn key_policy(&self, actor: &Actor, key: &Arn) -> Result<String, ProviderError> {
         let key = Key::of_arn(key)?;
         kms::policy(&self.cloud, actor, &key).await?.ok_or_else(|| key.not_found("kms:GetKeyPolicy"))
+    }
+
+    async fn grants(&self, actor: &Actor, key: &Arn) -> Result<Vec<KeyGrant>, ProviderError> {
+        kms_grant::listed(&self.cloud, actor, &Key::of_arn(key)?).await
     }
 
     async fn role_exists(&self, role: &Arn) -> Result<bool, ProviderError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
-use keywright_model::{AccountId, Region};
+use keywright_model::{AccountId, Arn, Region};
 use keywright_module::{Assignment, nearest};
 use keywright_policy::KMS_ACTIONS;
 use keywright_policy::prove::Claim;
@@ -32,6 +32,13 @@ pub(crate) enum Command {
     Destroy(DestroyArguments),
     /// Play the key's whole life offline, and try what it promises
     Rehearse(RehearseArguments),
+    /// Tell what was changed outside since the last apply, by what it means; writes nothing
+    ///
+    /// Exit code 0: nothing was changed outside; 2: something was; 1: it could not be found out. Grants that AWS services
+    /// made for resources of their own, and inputs that were changed and not applied, are told and are no drift.
+    Drift(DriftArguments),
+    /// Adopt a key that is there, and what belongs to it, into the folder's state; changes nothing in AWS
+    Import(ImportArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
     /// Say who can do something with a key, and by which way; without an action, a table
@@ -234,6 +241,35 @@ pub(crate) struct DestroyArguments {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriftArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("imported").args(["key", "from_state"]).required(true))]
+pub(crate) struct ImportArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// The key: its ARN, ID or alias. What belongs to it is found by the names that the inputs give
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The ARN that its replica must have; without it, a replica is looked for where the inputs want one
+    #[arg(long, value_name = "ARN", requires = "key", value_parser = arn)]
+    pub(crate) replica: Option<Arn>,
+    /// A Terraform state that holds the module's key: of the published module, or of keywright's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_state: Option<PathBuf>,
+    /// Print policy documents in full
+    #[arg(long)]
+    pub(crate) show_policies: bool,
 }
 
 /// Which key a question is about, and where its policy comes from: the modules of the folder, unless another source is
@@ -494,6 +530,10 @@ fn action(text: &str) -> Result<&'static str, String> {
 
 fn account(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).map_err(|error| error.to_string())
+}
+
+fn arn(text: &str) -> Result<Arn, String> {
+    Arn::parse(text).map_err(|error| error.to_string())
 }
 
 fn region(text: &str) -> Result<Region, String> {

@@ -10,11 +10,15 @@ use serde_json::{Map, Value};
 use crate::address::InstanceKey;
 use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
 use crate::authority;
+use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
 use crate::facts::Facts;
-use crate::plan::{Action, Basis, Mode, Move, Plan, ResourceChange, Scope, find_moves, find_reinstated, plan, scope};
+use crate::import::{self, ImportFrom, Imported};
+use crate::plan::{
+    Action, Basis, Mode, Move, Plan, ResourceChange, Scope, differences, find_moves, find_reinstated, plan, scope,
+};
 use crate::provider::{Actor, Attributes, Provider};
-use crate::refresh::{KeyReader, readers, refresh, take_in};
+use crate::refresh::{KeyReader, list_grants, readers, refresh, take_in};
 use crate::saved::SavedPlan;
 use crate::state::{Journal, PLAN, State, StateError, StateLock, StateStore};
 
@@ -97,8 +101,12 @@ impl Engine {
     /// # Errors
     /// When the state cannot be had, AWS cannot be read, or the plan could not be carried out.
     pub async fn plan(&self, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
+        let opened = self.open(if mode == Mode::Destroy { "destroy" } else { PLAN }).await?;
+        self.plan_opened(opened, desired, mode).await
+    }
+
+    async fn plan_opened(&self, mut opened: Opened, desired: &[Desired], mode: Mode) -> Result<Planned, EngineError> {
         let scopes: Vec<Scope> = desired.iter().map(|module| scope_for(module, mode)).collect();
-        let mut opened = self.open(if mode == Mode::Destroy { "destroy" } else { PLAN }).await?;
         self.refuse_forgotten(&opened.state, desired)?;
         refuse_other_accounts(&opened.state, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let reinstated: Vec<InstanceKey> = match mode {
@@ -106,7 +114,11 @@ impl Engine {
             Mode::Destroy => Vec::new(),
         };
         reinstated.iter().for_each(|key| opened.state.reinstate(key));
-        let facts = self.refresh(&opened.state, &scopes).await?;
+        let mut facts = self.refresh(&opened.state, &scopes).await?;
+        if mode == Mode::Normal {
+            list_grants(self.provider.as_ref(), &opened.state, &mut facts).await?;
+        }
+        let mut report = drift::compare(&opened.state, &facts);
         let mut state = opened.state.clone();
         let drift = take_in(&mut state, &facts);
         let wanted: BTreeSet<Address> = match mode {
@@ -116,9 +128,80 @@ impl Engine {
         let moves = find_moves(&state, &wanted);
         let facts = carry_over(facts, &moves, &mut state);
         let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated, rescue: self.options.rescue };
-        let plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
+        let mut plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
+        drift::look_ahead(&mut report, &plan.changes, &plan.moves);
+        plan.findings.extend(report.findings());
+        plan.drift_report = report;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))
+    }
+
+    /// Adopts what is there already into the state, and plans what the first apply will change. AWS is only read.
+    ///
+    /// The state is written when all of it has gone well, and else left as it was.
+    ///
+    /// # Errors
+    /// When the state cannot be had, has another key or is of an unfinished run; when the key cannot be found, read or
+    /// made what the module wants; when the plan could not be carried out.
+    pub async fn import(&self, desired: &Desired, from: ImportFrom) -> Result<Imported, EngineError> {
+        let lock = self.store.lock("import", &self.options.who)?;
+        let mut own = self.store.load()?;
+        own.drop_secrets();
+        let (journal, open) = Journal::open(self.store.journal_path())?;
+        if !open.is_empty() {
+            return Err(EngineError::Refused(import::unfinished().into()));
+        }
+        let (mut state, notes) = match from {
+            ImportFrom::Key { key, replica } => {
+                import::find(self.provider.as_ref(), own, desired, &key, replica.as_ref()).await?
+            }
+            ImportFrom::State(state) => (import::take(own, *state, desired)?, Diagnostics::new()),
+        };
+        let (stored, seen) = (state.clone(), state.clone());
+        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Vec::new() };
+        let mut planned = self.plan_opened(opened, std::slice::from_ref(desired), Mode::Normal).await?;
+        import::refuse_unfit(&planned.plan, desired)?;
+        import::keep_outputs(&mut state, &mut planned.plan, desired);
+        planned.plan.findings.extend(notes);
+        self.store.back_up()?;
+        self.store.save(&mut state)?;
+        Ok(Imported::new(&state, desired, planned))
+    }
+
+    /// Tells what was changed outside since the state was written, and what becomes of it by what is desired.
+    ///
+    /// Writes nothing and takes no lock.
+    ///
+    /// # Errors
+    /// When the state cannot be had, holds nothing of the modules, or is another run's; when AWS cannot be read.
+    pub async fn drift(&self, desired: &[Desired]) -> Result<DriftReport, EngineError> {
+        let before = self.store.load_unheld()?;
+        Self::check_applied(&before, desired)?;
+        let scopes: Vec<Scope> = desired.iter().map(scope).collect();
+        refuse_other_accounts(&before, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
+        let mut facts = self.refresh(&before, &scopes).await?;
+        list_grants(self.provider.as_ref(), &before, &mut facts).await?;
+        if self.store.load_unheld()? != before {
+            return Err(EngineError::Refused(changed_meanwhile().into()));
+        }
+        let mut report = drift::compare(&before, &facts);
+        let mut state = before;
+        let drift = take_in(&mut state, &facts);
+        let wanted = desired.iter().flat_map(|it| &it.resources).map(|it| it.address.clone()).collect();
+        let moves = find_moves(&state, &wanted);
+        let facts = carry_over(facts, &moves, &mut state);
+        let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated: Vec::new(), rescue: false };
+        drift::look_ahead(&mut report, &differences(&basis, desired), &basis.moves);
+        Ok(report)
+    }
+
+    /// Whether the state holds anything of the modules.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_applied(state: &State, desired: &[Desired]) -> Result<(), EngineError> {
+        let is_empty = |module: &Desired| state.held_in(&module.module).next().is_none();
+        if desired.iter().all(is_empty) { Err(EngineError::Refused(nothing_applied().into())) } else { Ok(()) }
     }
 
     /// The modules' keys that the state holds, and who may read each. Changes nothing, and takes no lock.
@@ -143,6 +226,8 @@ impl Engine {
         plan.reinstated.iter().for_each(|key| opened.state.reinstate(key));
         let facts = self.refresh(&opened.state, &plan.scopes).await?;
         let mut state = opened.state.clone();
+        plan.drift_report = drift::compare(&opened.state, &facts);
+        drift::look_ahead(&mut plan.drift_report, &plan.changes, &plan.moves);
         plan.drift = take_in(&mut state, &facts);
         let facts = carry_over(facts, &plan.moves, &mut state);
         saved.check_facts(&facts)?;
@@ -335,6 +420,17 @@ fn of_another_account(key: &InstanceKey, arn: &Arn, scope: &Scope) -> Diagnostic
     Diagnostic::error("state-of-another-account", summary)
         .because(format!("`{arn}` would be left behind, and nothing would manage it any more"))
         .help("correct `aws_account_id`; for a key in another account, use a folder of its own, or destroy this one first")
+}
+
+fn nothing_applied() -> Diagnostic {
+    Diagnostic::error("nothing-applied", "the state holds nothing that could have been changed outside")
+        .help("make it with `keywright apply`, or adopt what is there with `keywright import`")
+}
+
+fn changed_meanwhile() -> Diagnostic {
+    Diagnostic::error("state-changed", "another run has changed the state while AWS was read")
+        .because("what it did would look as if it had been done outside")
+        .help("run again")
 }
 
 /// What a destruction must read: nothing that is only wanted.

@@ -6,7 +6,7 @@ use keywright_model::{Address, Arn};
 use serde_json::json;
 
 use crate::address::InstanceKey;
-use crate::provider::{Actor, CallerIdentity, Observed};
+use crate::provider::{Actor, CallerIdentity, KeyGrant, Observed};
 use crate::schema::schema;
 
 /// All that a refresh read.
@@ -21,6 +21,9 @@ pub(crate) struct Facts {
     pub(crate) pending: BTreeMap<Address, Observed>,
     /// Who makes the calls on each key.
     pub(crate) actors: BTreeMap<InstanceKey, Actor>,
+    /// All grants of each key, where they were asked for; why not, where they may not be listed. Services make some at any
+    /// time, so no plan stands on them.
+    pub(crate) grants: BTreeMap<InstanceKey, Result<Vec<KeyGrant>, String>>,
 }
 
 impl Facts {

@@ -8,15 +8,17 @@
 //! Where to go next: `schema/` says what each kind of resource consists of, `provider.rs` what the engine asks of AWS;
 //! `authority.rs` tells from texts who may put a key's policy.
 //!
-//! **Invariant:** `plan/`, `schema/`, `authority.rs` and `facts.rs` have no I/O, no clock, no randomness and no async;
+//! **Invariant:** `plan/`, `drift/`, `schema/`, `authority.rs` and `facts.rs` have no I/O, no clock, no randomness and no async;
 //! nothing here knows an AWS SDK, and no secret reaches the state, the journal or a saved plan.
 
 mod address;
 mod apply;
 mod authority;
+mod drift;
 mod engine;
 mod error;
 mod facts;
+mod import;
 mod plan;
 mod provider;
 mod refresh;
@@ -25,8 +27,10 @@ mod schema;
 mod state;
 
 pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, output_type};
+pub use drift::{Change, Departure, DriftReport, Outlook, OwnedGrant, PolicyOf};
 pub use engine::{Engine, Options, Planned, modules_of};
 pub use error::EngineError;
+pub use import::{ImportFrom, Imported};
 pub use plan::{
     Action, Administrator, Bridge, Claim, Conclusion, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move,
     OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange,

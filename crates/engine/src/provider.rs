@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use keywright_model::{AccountId, Arn, Region, ResourceKind};
 use serde_json::{Map, Value};
@@ -107,6 +109,9 @@ pub trait Provider: Send + Sync {
     /// The key policy of the key of that ARN.
     async fn key_policy(&self, actor: &Actor, key: &Arn) -> Result<String, ProviderError>;
 
+    /// Every grant on the key of that ARN, whoever made it; none where the key is gone.
+    async fn grants(&self, actor: &Actor, key: &Arn) -> Result<Vec<KeyGrant>, ProviderError>;
+
     /// Whether a role exists.
     async fn role_exists(&self, role: &Arn) -> Result<bool, ProviderError>;
 
@@ -114,7 +119,32 @@ pub trait Provider: Send + Sync {
     async fn create_service_linked_role(&self, service: &str) -> Result<(), ProviderError>;
 
     /// How many calls were sent to AWS so far, by `service:Operation`.
-    fn calls(&self) -> std::collections::BTreeMap<String, u64>;
+    fn calls(&self) -> BTreeMap<String, u64>;
+}
+
+/// A grant on a key, as KMS lists it. Its token is not known to anybody but who made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct KeyGrant {
+    /// Its ID.
+    pub grant_id: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Who may use the key: an ARN, or a service principal.
+    pub grantee: String,
+    /// Who may retire it.
+    pub retiring: Option<String>,
+    /// The operations, as KMS names them.
+    pub operations: Vec<String>,
+    /// The account under which it was made.
+    pub issuing_account: Option<String>,
+    /// When it was made, as RFC 3339.
+    pub creation_date: Option<String>,
+    /// What the encryption context must be, exactly.
+    pub encryption_context_equals: BTreeMap<String, String>,
+    /// What the encryption context must hold.
+    pub encryption_context_subset: BTreeMap<String, String>,
+    /// The only `aws:SourceArn` that a service may use it for.
+    pub source_arn: Option<String>,
 }
 
 /// A resource that is to be created.

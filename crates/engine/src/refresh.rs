@@ -32,7 +32,28 @@ pub(crate) async fn refresh(
     let (observed, actors) = reader.observe(actors, parallelism).await?;
     let roles = reader.roles(&observed).await?;
     let pending = reader.pending().await?;
-    Ok(Facts { caller: reader.caller, observed, roles, pending, actors })
+    Ok(Facts { caller: reader.caller, observed, roles, pending, actors, grants: BTreeMap::new() })
+}
+
+/// Lists the grants of each key that is there. That they may not be listed is a fact, too.
+pub(crate) async fn list_grants(provider: &dyn Provider, state: &State, facts: &mut Facts) -> Result<(), EngineError> {
+    let is_there = |key: &&InstanceKey| matches!(facts.observed.get(*key), Some(Some(_)));
+    let keys = facts.actors.iter().filter(|(key, _)| key.deposed.is_none() && is_there(key));
+    let lists = keys.filter_map(|(key, actor)| {
+        let arn = Arn::parse(state.attributes(&key.address)?.get("arn")?.as_str()?).ok()?;
+        Some(async move { (key.clone(), provider.grants(actor, &arn).await) })
+    });
+    let mut grants = BTreeMap::new();
+    for (key, listed) in join_all(lists.collect::<Vec<_>>()).await {
+        let listed = match listed {
+            Ok(listed) => Ok(listed),
+            Err(error) if is_denied(&error) => Err(error.to_string()),
+            Err(error) => return Err(failed(format!("listing the grants of `{key}`"), error)),
+        };
+        grants.insert(key, listed);
+    }
+    facts.grants = grants;
+    Ok(())
 }
 
 /// A key that the state holds, and who reads it.
@@ -86,7 +107,8 @@ pub(crate) fn take_in(state: &mut State, facts: &Facts) -> Vec<Drift> {
     all
 }
 
-fn drifted(key: &InstanceKey, before: &Attributes, after: &Attributes) -> Vec<String> {
+/// The attributes that were changed outside.
+pub(crate) fn drifted(key: &InstanceKey, before: &Attributes, after: &Attributes) -> Vec<String> {
     let value = |attributes: &Attributes, name: &str| attributes.get(name).cloned().unwrap_or_default();
     let shown =
         schema(key.address.kind).attributes.iter().filter(|attribute| !attribute.volatile && !attribute.sensitive);
@@ -311,22 +333,8 @@ impl Reader<'_> {
         chosen: Option<&Chosen>,
     ) -> Result<(Option<Observed>, Actor), ProviderError> {
         let actor = chosen.map_or(&Actor::Caller, |chosen| &chosen.actor);
-        let denied = match self.provider.read(actor, kind, attributes).await {
-            Err(error) if is_denied(&error) => error,
-            answer => return answer.map(|observed| (observed, actor.clone())),
-        };
-        for other in chosen.into_iter().flat_map(|chosen| &chosen.others) {
-            if let Actor::Role(role) = other
-                && self.provider.assume(role).await.is_err()
-            {
-                continue;
-            }
-            match self.provider.read(other, kind, attributes).await {
-                Err(error) if is_denied(&error) => {}
-                answer => return answer.map(|observed| (observed, other.clone())),
-            }
-        }
-        Err(denied)
+        let others = chosen.map(|chosen| chosen.others.as_slice()).unwrap_or_default();
+        read_as(self.provider, kind, attributes, actor, others).await
     }
 
     /// Whether the roles exist that the key policies are to name. A policy that names a role by its ARN proves that it
@@ -385,6 +393,32 @@ impl Reader<'_> {
     }
 }
 
+/// Reads as one actor; where that is denied, as the first of the others who may.
+pub(crate) async fn read_as(
+    provider: &dyn Provider,
+    kind: ResourceKind,
+    attributes: &Attributes,
+    actor: &Actor,
+    others: &[Actor],
+) -> Result<(Option<Observed>, Actor), ProviderError> {
+    let denied = match provider.read(actor, kind, attributes).await {
+        Err(error) if is_denied(&error) => error,
+        answer => return answer.map(|observed| (observed, actor.clone())),
+    };
+    for other in others {
+        if let Actor::Role(role) = other
+            && provider.assume(role).await.is_err()
+        {
+            continue;
+        }
+        match provider.read(other, kind, attributes).await {
+            Err(error) if is_denied(&error) => {}
+            answer => return answer.map(|observed| (observed, other.clone())),
+        }
+    }
+    Err(denied)
+}
+
 /// The ARN of a role that not only services may assume.
 fn administrative(role: &Attributes) -> Option<Arn> {
     let text = |name: &str| role.get(name).and_then(Value::as_str);
@@ -394,12 +428,12 @@ fn administrative(role: &Attributes) -> Option<Arn> {
 }
 
 /// A multi-Region key has the same ID in each Region.
-fn in_region(arn: &str, region: &keywright_model::Region) -> Option<String> {
+pub(crate) fn in_region(arn: &str, region: &keywright_model::Region) -> Option<String> {
     let arn = Arn::parse(arn).ok()?;
     Some(format!("arn:{}:kms:{region}:{}:{}", arn.partition(), arn.account(), arn.resource()))
 }
 
-fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), EngineError> {
+pub(crate) fn check_account(caller: &CallerIdentity, scopes: &[Scope]) -> Result<(), EngineError> {
     match scopes.iter().find(|scope| scope.account != caller.account) {
         Some(scope) => Err(EngineError::Account {
             module: scope.module.to_string(),
@@ -425,6 +459,6 @@ fn is_denied(error: &ProviderError) -> bool {
     matches!(error.failure, Failure::AccessDenied { .. })
 }
 
-fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
+pub(crate) fn failed(doing: impl Into<String>, error: ProviderError) -> EngineError {
     EngineError::Provider { doing: doing.into(), error: Box::new(error) }
 }

@@ -112,6 +112,7 @@ impl SavedPlan {
             mode: self.mode,
             changes: self.changes.clone(),
             drift: Vec::new(),
+            drift_report: crate::drift::DriftReport::default(),
             outputs: self.outputs.clone(),
             key_policies: self.key_policies.clone(),
             prerequisites: self.prerequisites.clone(),

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::principal;
+
 /// A policy document: the version of the language, and statements.
 ///
 /// Made by [`Document::parse`] from text, or put together from its parts by who renders policies.
@@ -110,6 +112,14 @@ pub enum PrincipalPattern {
     Federated(String),
     /// `CanonicalUser`: the canonical user ID of an account, which only S3 knows.
     CanonicalUser(String),
+}
+
+impl PrincipalPattern {
+    /// Whether it is the unique ID that AWS puts in the place of a deleted user's or role's ARN. It is nobody, also where
+    /// another one of that name was made.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Aws(name) if principal::is_deleted(name))
+    }
 }
 
 /// One line of a `Condition` block: an operator, a key, and the values of which one must match.

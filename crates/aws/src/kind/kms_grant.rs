@@ -1,7 +1,9 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_kms::types::{GrantConstraints, GrantListEntry};
-use keywright_engine::{Actor, Attributes, Creation, Observed, ProviderError};
-use keywright_model::ResourceKind;
+use keywright_engine::{Actor, Attributes, Creation, KeyGrant, Observed, ProviderError};
+use keywright_model::{Arn, ResourceKind};
 use serde_json::{Value, json};
 
 use super::{Kind, cannot_change, live};
@@ -95,6 +97,11 @@ pub(crate) async fn all(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<A
     Ok(grants.iter().map(with_source).collect())
 }
 
+/// Every grant of a key, whoever made it.
+pub(crate) async fn listed(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<KeyGrant>, ProviderError> {
+    Ok(list(cloud, actor, key, Filter::default()).await?.iter().map(key_grant).collect())
+}
+
 /// What ListGrants is narrowed to: a key that other services use can have thousands.
 #[derive(Default)]
 struct Filter {
@@ -164,6 +171,32 @@ fn attributes(known: &Attributes, key: &Key, grant: &GrantListEntry) -> Attribut
         .done()
 }
 
+/// KMS tells who made a grant only by account, as the ARN of its root user or as an ID.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantListEntry.html>.
+fn key_grant(grant: &GrantListEntry) -> KeyGrant {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let account = |issuer: &str| Arn::parse(issuer).map_or_else(|_| issuer.to_owned(), |arn| arn.account().to_owned());
+    let constraints = grant.constraints();
+    let pairs = |found: Option<&HashMap<String, String>>| -> Texts {
+        found.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let mut operations: Vec<String> = grant.operations().iter().map(|it| it.as_str().to_owned()).collect();
+    operations.sort();
+    KeyGrant {
+        grant_id: grant.grant_id().unwrap_or_default().to_owned(),
+        name: owned(grant.name().filter(|name| !name.is_empty())),
+        grantee: owned(grant.grantee_principal().or_else(|| grant.grantee_service_principal())).unwrap_or_default(),
+        retiring: owned(grant.retiring_principal().or_else(|| grant.retiring_service_principal())),
+        operations,
+        issuing_account: grant.issuing_account().map(account),
+        creation_date: grant.creation_date().and_then(kms::rfc_3339),
+        encryption_context_equals: pairs(constraints.and_then(GrantConstraints::encryption_context_equals)),
+        encryption_context_subset: pairs(constraints.and_then(GrantConstraints::encryption_context_subset)),
+        source_arn: owned(constraints.and_then(GrantConstraints::source_arn)),
+    }
+}
+
 fn named(known: &Attributes, key: &Key, grant_id: &str) -> Draft {
     let key_id = text(known, "key_id").unwrap_or(&key.id).to_owned();
     Draft::of(known)
@@ -181,7 +214,7 @@ fn named(known: &Attributes, key: &Key, grant_id: &str) -> Draft {
 }
 
 fn constraints_value(constraints: Option<&GrantConstraints>) -> Value {
-    let pairs = |found: Option<&std::collections::HashMap<String, String>>| -> Texts {
+    let pairs = |found: Option<&HashMap<String, String>>| -> Texts {
         found.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
     };
     let equals = pairs(constraints.and_then(GrantConstraints::encryption_context_equals));
@@ -233,6 +266,8 @@ const NEEDED: &[Needed] = &[
 
 #[cfg(test)]
 mod tests {
+    use keywright_engine::{Actor, Provider as _};
+    use keywright_model::Arn;
     use keywright_model::ResourceKind::KmsGrant as Kind;
     use serde_json::{Value, json};
 
@@ -287,6 +322,26 @@ mod tests {
         assert_eq!(find_created(&ours, Kind, planned()).await.expect("the grant")["grant_id"], "g1");
         let other = Canned::new().ok("kms:ListGrants", listed(&json!(["Decrypt"])));
         assert_eq!(find_created(&other, Kind, planned()).await, None);
+    }
+
+    #[tokio::test]
+    async fn every_grant_is_listed_with_its_grantee_and_the_account_that_made_it() {
+        let of_service = json!({
+            "KeyId": KEY, "GrantId": "g2", "GranteePrincipal": "rds.eu-central-1.amazonaws.com", "Operations": ["Encrypt", "Decrypt"],
+            "IssuingAccount": "arn:aws:iam::111122223333:root", "CreationDate": 1_767_225_600,
+        });
+        let mut all = listed(&json!(["Decrypt"]));
+        all["Grants"].as_array_mut().expect("grants").push(of_service);
+        let canned = Canned::new().ok("kms:ListGrants", all);
+        let key = Arn::parse(KEY).expect("an ARN");
+        let grants = canned.provider().await.grants(&Actor::Caller, &key).await.expect("grants");
+        assert_eq!(canned.body("kms:ListGrants"), json!({ "KeyId": "mrk-1" }), "nothing narrows the list");
+        let told: Vec<_> = grants.iter().map(|it| (it.grantee.as_str(), it.operations.join(","))).collect();
+        let expect = [(ROLE, "Decrypt".to_owned()), ("rds.eu-central-1.amazonaws.com", "Decrypt,Encrypt".to_owned())];
+        assert_eq!(told, expect);
+        assert_eq!(grants[0].encryption_context_equals["a"], "b");
+        assert_eq!(grants[1].issuing_account.as_deref(), Some("111122223333"));
+        assert_eq!(grants[1].creation_date.as_deref(), Some("2026-01-01T00:00:00Z"));
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 mod apply;
 mod can;
 mod completions;
+mod drift;
+mod import;
 mod local;
 mod output;
 mod permissions;
@@ -27,7 +29,7 @@ use crate::args::{Arguments, Command, StateCommand};
 pub(crate) enum End {
     /// Done.
     Fine,
-    /// `plan --detailed-exitcode`, and something changes.
+    /// `plan --detailed-exitcode`, and something changes; `drift`, and something was changed outside.
     Changes,
     /// What failed was told already.
     Failed,
@@ -58,6 +60,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Apply(arguments) => run_async(apply::run(&arguments)),
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
         Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
+        Command::Drift(arguments) => run_async(drift::run(&arguments)),
+        Command::Import(arguments) => run_async(import::run(&arguments)),
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Prove(arguments) => run_async(prove::run(&arguments)),
@@ -81,6 +85,8 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Apply(arguments) => arguments.configuration.json,
         Command::Destroy(arguments) => arguments.configuration.json,
         Command::Rehearse(arguments) => arguments.configuration.json,
+        Command::Drift(arguments) => arguments.configuration.json,
+        Command::Import(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use keywright_engine::{EngineError, Mode, Options, Plan};
 use keywright_model::Diagnostics;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{End, saved};
 use crate::args::{Connection, PlanArguments, Planning};
@@ -43,16 +43,21 @@ fn who() -> String {
 /// Shows a plan, as data or as text.
 pub(super) fn show(plan: &Plan, calls: &BTreeMap<String, u64>, json: bool, show_policies: bool) {
     if json {
-        let mut data = plan.to_terraform_json();
-        if let Some(fields) = data.as_object_mut() {
-            fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
-            fields.insert("summary".to_owned(), json!(plan.counts()));
-            fields.insert("aws_calls".to_owned(), json!(calls));
-        }
-        ui::data(&data);
+        ui::data(&data(plan, calls));
         return;
     }
     show_text(plan, show_policies);
+}
+
+/// A plan as data.
+pub(super) fn data(plan: &Plan, calls: &BTreeMap<String, u64>) -> Value {
+    let mut data = plan.to_terraform_json();
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("diagnostics".to_owned(), diagnostics::data(&plan.findings));
+        fields.insert("summary".to_owned(), json!(plan.counts()));
+        fields.insert("aws_calls".to_owned(), json!(calls));
+    }
+    data
 }
 
 /// Shows a plan to a person.

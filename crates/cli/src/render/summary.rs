@@ -75,19 +75,8 @@ fn reason(change: &ResourceChange) -> Option<String> {
 }
 
 fn drift(plan: &Plan) -> String {
-    if plan.drift.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from("Changed outside of keywright since the last run:\n\n");
-    for each in &plan.drift {
-        let what = match &each.after {
-            Some(_) => format!("has changed: {}", each.changed.join(", ")),
-            None => "is gone".to_owned(),
-        };
-        let _ = writeln!(text, "  # {} {what}", each.address);
-    }
-    text.push('\n');
-    text
+    let told = super::drift::departures(&plan.drift_report);
+    if told.is_empty() { told } else { format!("{told}\n") }
 }
 
 /// Who gains and who loses what by the key policies that are put.
@@ -157,8 +146,13 @@ fn key_access(change: &KeyPolicyChange) -> String {
     if access.is_empty() {
         return "  nobody gains or loses anything\n".to_owned();
     }
-    let gained = access.gained.iter().map(|each| line(each, Sign::Create, "gains", "is no longer denied"));
-    let lost = access.lost.iter().map(|each| line(each, Sign::Delete, "loses", "is denied"));
+    access_lines(&access.gained, &access.lost)
+}
+
+/// Who gains and who loses what, one after the other.
+pub(crate) fn access_lines(gained: &[Access], lost: &[Access]) -> String {
+    let gained = gained.iter().map(|each| line(each, Sign::Create, "gains", "is no longer denied"));
+    let lost = lost.iter().map(|each| line(each, Sign::Delete, "loses", "is denied"));
     gained.chain(lost).collect()
 }
 

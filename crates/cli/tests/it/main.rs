@@ -13,7 +13,9 @@
 mod ask;
 mod cut;
 mod documents;
+mod drift;
 mod folder;
+mod import;
 mod lifecycle;
 mod permissions;
 mod prove;

@@ -84,7 +84,7 @@ impl Sdk {
         aws_sdk_sts::Client::new(&self.config(REGION))
     }
 
-    fn cloudwatch(&self, region: &str) -> aws_sdk_cloudwatch::Client {
+    pub(crate) fn cloudwatch(&self, region: &str) -> aws_sdk_cloudwatch::Client {
         aws_sdk_cloudwatch::Client::new(&self.config(region))
     }
 

@@ -416,7 +416,7 @@ pub(crate) fn outputs(state: &State) -> indexmap::IndexMap<String, Map<String, V
 }
 
 /// An object as an output of a root module.
-fn output(values: Map<String, Value>) -> Value {
+pub(crate) fn output(values: Map<String, Value>) -> Value {
     let value = Value::Object(values);
     json!({"value": value, "type": output_type(&value)})
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::proof::Proof;
 use crate::address::{self, InstanceKey};
 use crate::authority;
+use crate::drift::DriftReport;
 use crate::provider::{Actor, Attributes, CallerIdentity};
 
 /// What a run is to bring about.
@@ -27,6 +28,8 @@ pub struct Plan {
     pub changes: Vec<ResourceChange>,
     /// What was changed outside since the state was written.
     pub drift: Vec<Drift>,
+    /// The same, by what it means.
+    pub drift_report: DriftReport,
     /// The outputs of each module.
     pub outputs: Vec<OutputChange>,
     /// The key policies that will be put.

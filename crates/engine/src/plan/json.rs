@@ -23,6 +23,7 @@ impl Plan {
             "complete": true,
             "errored": false,
             "keywright": {
+                "drift": self.drift_report.to_json(),
                 "key_policies": self.key_policies.iter().map(key_policy).collect::<Vec<_>>(),
                 "administrators": self.administrators,
                 "proofs": self.proofs,
@@ -93,7 +94,7 @@ fn shape(value: &Value) -> Value {
 
 fn key_policy(change: &KeyPolicyChange) -> Value {
     let access = change.access();
-    let told = |all: &[Access]| all.iter().map(told).collect::<Vec<_>>();
+    let told = |all: &[Access]| all.iter().map(access_json).collect::<Vec<_>>();
     json!({
         "key": change.key,
         "region": change.region,
@@ -105,7 +106,8 @@ fn key_policy(change: &KeyPolicyChange) -> Value {
     })
 }
 
-fn told(access: &Access) -> Value {
+/// One thing that a policy opens or closes.
+pub(crate) fn access_json(access: &Access) -> Value {
     let condition = |it: &Condition| json!({"operator": it.operator, "key": it.key, "values": it.values});
     json!({
         "principal": access.principal,

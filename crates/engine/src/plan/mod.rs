@@ -25,9 +25,11 @@ use serde_json::Value;
 pub(crate) use attributes::{normalised_json, work_out};
 pub use change::*;
 pub use proof::{Claim, Conclusion, Proof};
+pub(crate) use json::access_json;
 pub(crate) use steps::{Step, Work, steps};
 
 use crate::address::InstanceKey;
+use crate::drift::DriftReport;
 use crate::facts::Facts;
 use crate::provider::{Attributes, CallerIdentity, Standing};
 use crate::refresh::is_key;
@@ -76,6 +78,7 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         findings: desired.iter().flat_map(|module| module.findings.clone()).collect(),
         scopes: desired.iter().map(scope).collect(),
         drift: Vec::new(),
+        drift_report: DriftReport::default(),
         moves: Vec::new(),
         reinstated: Vec::new(),
     };
@@ -105,6 +108,25 @@ fn own_role(change: &ResourceChange) -> Diagnostic {
     Diagnostic::error("own-role", format!("this run is a session of `{}`, which would go", change.address))
         .because("without the role it could not go on: it would end half-way")
         .help("run with other credentials, of somebody who may assume the role or has IAM policies of their own")
+}
+
+/// What differs from what is desired, whether or not somebody could change it.
+pub(crate) fn differences(basis: &Basis<'_>, desired: &[Desired]) -> Vec<ResourceChange> {
+    let mut planner = Planner { basis, errors: Diagnostics::new(), changes: Vec::new(), outputs: Vec::new() };
+    desired.iter().for_each(|module| planner.plan_module(module));
+    planner.changes
+}
+
+/// The resources of a module, each after what it refers to, and what must outlive it as a state lists that.
+pub(crate) fn in_order(desired: &Desired) -> Vec<(&DesiredResource, Vec<String>)> {
+    let graph = Graph::new(desired);
+    graph.in_order(desired).into_iter().map(|it| (it, graph.transitive(&it.address))).collect()
+}
+
+/// What a resource will be, by what the state has of those that it refers to.
+pub(crate) fn prospect(resource: &DesiredResource, state: &State) -> Attributes {
+    let lookup = |reference: &Reference| state.attributes(&reference.address)?.get(reference.attribute).cloned();
+    work_out(resource.address.kind, &arguments_of(resource), None, &lookup).after
 }
 
 /// What of a module decides what must be read.

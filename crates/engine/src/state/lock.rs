@@ -82,6 +82,18 @@ impl StateLock {
         std::fs::write(&self.info_path, text)
             .map_err(|source| StateError::Write { path: self.info_path.clone(), source })
     }
+
+    /// Tells whether another run has the state, without taking it.
+    pub(super) fn refuse_if_held(state: &Path) -> Result<(), StateError> {
+        // Where nobody has ever locked the state, there is no file.
+        let Ok(file) = File::open(sibling(state, ".", ".lock")) else { return Ok(()) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                Err(StateError::Locked { path: state.to_owned(), holder: holder(&sibling(state, ".", ".lock.info")) })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Drop for StateLock {

@@ -245,6 +245,41 @@ impl State {
         found
     }
 
+    /// Lets all that stands under a module stand under another.
+    pub(crate) fn rename_module(&mut self, from: &ModuleName, to: &ModuleName) {
+        let (old, new) = (format!("module.{from}"), format!("module.{to}"));
+        for resource in &mut self.resources {
+            if resource.module.as_ref() == Some(&old) {
+                resource.module = Some(new.clone());
+            }
+            for dependency in resource.instances.iter_mut().flat_map(|instance| &mut instance.dependencies) {
+                if let Some(rest) = dependency.strip_prefix(&format!("{old}.")) {
+                    *dependency = format!("{new}.{rest}");
+                }
+            }
+        }
+        self.sort();
+    }
+
+    /// Takes in what another state holds. What both hold stays as it is here.
+    ///
+    /// # Errors
+    /// The address at which the two hold different things.
+    pub(crate) fn absorb(&mut self, other: Self) -> Result<(), String> {
+        for resource in other.resources {
+            let same = self.resources.iter_mut().find(|own| own.order() == resource.order());
+            match same {
+                Some(own) => own.absorb(resource)?,
+                None => self.resources.push(resource),
+            }
+        }
+        for (name, output) in other.outputs {
+            self.outputs.entry(name).or_insert(output);
+        }
+        self.sort();
+        Ok(())
+    }
+
     #[expect(clippy::indexing_slicing, reason = "the position was found, or is where the new one was put")]
     fn resource_for(&mut self, address: &Address) -> &mut StateResource {
         let at = self.resources.iter().position(|resource| resource.is_for(address)).unwrap_or(self.resources.len());
@@ -288,6 +323,20 @@ impl StateResource {
     fn is_for(&self, address: &Address) -> bool {
         self.name == address.name
             && self.place().is_some_and(|(module, kind)| module == address.module && kind == address.kind)
+    }
+
+    fn absorb(&mut self, other: Self) -> Result<(), String> {
+        let prefix = other.prefix();
+        for instance in other.instances {
+            let is_there = |own: &&Instance| own.index_key == instance.index_key && own.deposed == instance.deposed;
+            let id = |it: &Instance| it.attributes.as_ref().and_then(|all| all.get("id")).cloned();
+            match self.instances.iter().find(is_there) {
+                Some(own) if id(own) == id(&instance) => {}
+                Some(_) => return Err(prefix),
+                None => self.instances.push(instance),
+            }
+        }
+        Ok(())
     }
 
     fn order(&self) -> (&Option<String>, &str, &str, &str) {

@@ -140,6 +140,15 @@ impl StateStore {
         }
     }
 
+    /// Reads the state while no other run holds it. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`StateStore::load`], and when another run holds it.
+    pub(crate) fn load_unheld(&self) -> Result<State, StateError> {
+        StateLock::refuse_if_held(&self.path)?;
+        self.load()
+    }
+
     pub(crate) fn lock(&self, operation: &str, who: &str) -> Result<StateLock, StateError> {
         StateLock::take(&self.path, LockInfo::new(operation, who, &self.path))
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use keywright_engine::{
-    Actor, Attributes, CallerIdentity, Creation, CreationToken, Failure, Observed, Provider, ProviderError, Standing,
+    Actor, Attributes, CallerIdentity, Creation, CreationToken, Failure, KeyGrant, Observed, Provider, ProviderError,
+    Standing,
 };
 use keywright_model::{AccountId, Arn, ResourceKind};
 use keywright_policy::{Document, NamedPolicy, Policies, PolicyKind, Principal, Request, ResourcePolicy, decide};
@@ -46,6 +47,8 @@ pub(crate) struct Fake {
     pub(crate) reads: AtomicUsize,
     pub(crate) roles: Mutex<Vec<String>>,
     pub(crate) unassumable: Mutex<Vec<String>>,
+    /// Grants that others made, each with its key.
+    pub(crate) foreign_grants: Mutex<Vec<(Arn, KeyGrant)>>,
     assumed: Mutex<Vec<Arn>>,
     ids: AtomicUsize,
     pub(crate) died: Notify,
@@ -62,6 +65,7 @@ impl Fake {
             reads: AtomicUsize::new(0),
             roles: Mutex::new(vec!["arn:aws:iam::111122223333:role/SLR".to_owned()]),
             unassumable: Mutex::default(),
+            foreign_grants: Mutex::default(),
             assumed: Mutex::default(),
             ids: AtomicUsize::new(0),
             died: Notify::new(),
@@ -505,6 +509,24 @@ impl Provider for Fake {
             self.records.lock().expect("a lock").get(key.as_str()).cloned().ok_or_else(|| not_found("the key"))?;
         self.authorize(actor, "kms:GetKeyPolicy", &record)?;
         Ok(record.attributes["policy"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn grants(&self, actor: &Actor, key: &Arn) -> Result<Vec<KeyGrant>, ProviderError> {
+        let record = self.records.lock().expect("a lock").get(key.as_str()).cloned();
+        let Some(record) = record else { return Ok(Vec::new()) };
+        self.authorize(actor, "kms:ListGrants", &record)?;
+        let own = self.of_kind(ResourceKind::KmsGrant).into_iter().filter(|grant| {
+            self.key_of(ResourceKind::KmsGrant, &grant.attributes).is_some_and(|(name, _)| name == key.as_str())
+        });
+        let text = |record: &Record, name: &str| record.attributes[name].as_str().unwrap_or_default().to_owned();
+        let own = own.map(|it| KeyGrant {
+            grant_id: text(&it, "grant_id"),
+            name: Some(text(&it, "name")),
+            grantee: text(&it, "grantee_principal"),
+            ..KeyGrant::default()
+        });
+        let foreign = self.foreign_grants.lock().expect("a lock").clone();
+        Ok(own.chain(foreign.into_iter().filter(|(on, _)| on == key).map(|(_, grant)| grant)).collect())
     }
 
     async fn role_exists(&self, role: &Arn) -> Result<bool, ProviderError> {

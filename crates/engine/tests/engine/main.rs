@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod cuts;
+mod drift;
 mod fake;
 mod keys;
 mod modules;

@@ -1,0 +1,338 @@
+//! A key that is there is adopted, with what belongs to it; nothing is written but the state, and that whole or not at all.
+
+use std::fs;
+
+use aws_sdk_kms::types::KeySpec;
+use serde_json::{Value, json};
+
+use crate::folder::{ACCOUNT, Folder, Run, module, run};
+use crate::sdk::{REGION, REPLICA_REGION};
+
+const ALL: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { region = \"us-east-1\" } }\nenable_kms_admin_role = true\nkms_root_access = false\naliases = [\"alias/app\"]\ncloudtrail_log_group_name = \"trail\"";
+
+fn state(folder: &Folder) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder.state_path()).expect("a state")).expect("JSON")
+}
+
+fn addresses(folder: &Folder) -> Vec<String> {
+    let path = folder.path().to_str().expect("a path");
+    let said = run(&["state", "list", path, "--local", "--json"]).succeeds().stdout;
+    serde_json::from_str(&said).expect("addresses")
+}
+
+fn key_of(folder: &Folder) -> String {
+    folder.outputs()["kms_key_id"]["value"].as_str().expect("an ID").to_owned()
+}
+
+fn arn(region: &str, id: &str) -> String {
+    format!("arn:aws:kms:{region}:{ACCOUNT}:key/{id}")
+}
+
+fn import(folder: &Folder, key: &str) -> Run {
+    folder.local("import", &["--key", key])
+}
+
+/// Expects that the import is refused so, and that the state stays as it is.
+#[track_caller]
+fn is_refused(folder: &Folder, arguments: &[&str], told: &[&str]) {
+    let before = fs::read(folder.state_path()).ok();
+    folder.local("import", arguments).fails_with(told);
+    assert_eq!(fs::read(folder.state_path()).ok(), before, "the state is left as it is");
+}
+
+#[test]
+fn what_was_lost_with_the_state_is_found_again_by_arn_id_and_alias() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let (key, before) = (key_of(&folder), addresses(&folder));
+    for name in [key.clone(), arn(REGION, &key), "alias/app".to_owned()] {
+        fs::remove_file(folder.state_path()).expect("the state is lost");
+        let imported = import(&folder, &name).succeeds();
+        assert!(imported.stdout.contains("No changes."), "{name}: {}", imported.stdout);
+        assert_eq!(addresses(&folder), before, "{name}");
+        let again = folder.local("plan", &["--detailed-exitcode"]);
+        assert_eq!(again.code, 0, "{name}: {}{}", again.stdout, again.stderr);
+        let drift = folder.local("drift", &[]);
+        assert_eq!(drift.code, 0, "{name}: {}", drift.stdout);
+    }
+    folder.destroy();
+}
+
+#[test]
+fn a_key_that_others_made_is_adopted_and_the_plan_says_what_the_first_apply_changes() {
+    let folder = Folder::with_inputs("aliases = [\"alias/app\", \"alias/other\"]");
+    let key = folder.cloud(async |sdk| {
+        let kms = sdk.kms(REGION);
+        let made = kms.create_key().multi_region(true).description("theirs").send().await.expect("a key");
+        let id = made.key_metadata.expect("metadata").key_id;
+        kms.create_alias().alias_name("alias/app").target_key_id(&id).send().await.expect("an alias");
+        let other = kms.create_key().send().await.expect("a key").key_metadata.expect("metadata").key_id;
+        kms.create_alias().alias_name("alias/other").target_key_id(other).send().await.expect("an alias");
+        id
+    });
+    let run = folder.local("import", &["--key", "alias/app", "--json"]).succeeds();
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let expect = [
+        "module.kms.aws_kms_alias.alias[\"alias/app\"]",
+        "module.kms.aws_kms_key.general_encryption_key",
+        "module.kms.aws_kms_key_policy.general_encryption_key_policy",
+    ];
+    assert_eq!(told["imported"], json!(expect));
+    let codes: Vec<&Value> = told["diagnostics"].as_array().expect("a list").iter().map(|it| &it["code"]).collect();
+    assert!(codes.iter().any(|code| **code == "alias-elsewhere"), "{codes:?}");
+    let missing = told["missing"].as_array().expect("a list");
+    assert!(missing.contains(&json!("module.kms.aws_kms_alias.alias[\"alias/other\"]")), "{told:#}");
+    let gained = &told["keywright"]["key_policies"][0]["gained"];
+    assert!(gained.as_array().is_some_and(|it| !it.is_empty()), "the policy's change is told as access: {told:#}");
+    let written = folder.cloud(async |sdk| {
+        let described = sdk.kms(REGION).describe_key().key_id(&key).send().await.expect("a key");
+        described.key_metadata.expect("metadata").description.expect("a description")
+    });
+    assert_eq!(written, "theirs", "nothing is written to AWS");
+    folder.write("main.tf", &module("aliases = [\"alias/app\"]"));
+    folder.apply();
+    assert_eq!(key_of(&folder), key);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_key_that_could_not_become_the_modules_is_refused() {
+    let folder = Folder::with_inputs("");
+    let (single, asymmetric, going, elsewhere) = folder.cloud(async |sdk| {
+        let kms = sdk.kms(REGION);
+        let id =
+            |made: aws_sdk_kms::operation::create_key::CreateKeyOutput| made.key_metadata.expect("metadata").key_id;
+        let single = id(kms.create_key().send().await.expect("a key"));
+        let asymmetric = kms.create_key().multi_region(true).key_spec(KeySpec::Rsa2048).send().await.is_ok();
+        let going = id(kms.create_key().multi_region(true).send().await.expect("a key"));
+        kms.schedule_key_deletion().key_id(&going).send().await.expect("scheduled");
+        let primary = id(sdk.kms(REPLICA_REGION).create_key().multi_region(true).send().await.expect("a key"));
+        let replicate = sdk.kms(REPLICA_REGION).replicate_key().key_id(&primary);
+        replicate.replica_region(REGION).send().await.expect("a replica");
+        (single, asymmetric, going, primary)
+    });
+    assert!(!asymmetric, "the embedded AWS makes symmetric keys only");
+    is_refused(&folder, &["--key", &single], &["key-not-multi-region", "single-Region"]);
+    is_refused(&folder, &["--key", &going], &["key-pending-deletion", "cancel-key-deletion"]);
+    is_refused(&folder, &["--key", &elsewhere], &["key-is-replica", REPLICA_REGION]);
+    is_refused(&folder, &["--key", &arn(REPLICA_REGION, &elsewhere)], &["key-elsewhere", "`aws_region`"]);
+    is_refused(&folder, &["--key", &arn(REGION, &single).replace(ACCOUNT, "444455556666")], &["key-elsewhere"]);
+    for name in ["mrk-00000000000000000000000000000000", "alias/nobody", "nonsense"] {
+        is_refused(&folder, &["--key", name], &["key-not-found"]);
+    }
+    is_refused(&folder, &["--key", "arn:aws:s3:::bucket"], &["key-unnamed"]);
+}
+
+#[test]
+fn a_state_that_holds_another_key_is_not_overwritten_and_the_same_key_may_be_imported_again() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let other = folder.cloud(async |sdk| {
+        let made = sdk.kms(REGION).create_key().multi_region(true).send().await.expect("a key");
+        made.key_metadata.expect("metadata").key_id
+    });
+    is_refused(&folder, &["--key", &other], &["state-holds-another-key"]);
+    import(&folder, &key_of(&folder)).succeeds();
+}
+
+#[test]
+fn a_replica_is_adopted_only_where_it_is_the_one_that_the_inputs_want() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let key = key_of(&folder);
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    let replica = arn(REPLICA_REGION, &key);
+    is_refused(&folder, &["--key", &key, "--replica", &arn("eu-central-1", &key)], &["replica-elsewhere"]);
+    folder.local("import", &["--key", &key, "--replica", &replica]).succeeds();
+    let other = Folder::with_inputs("");
+    other.apply();
+    let (key, lost) = (key_of(&other), other.state_path());
+    fs::remove_file(lost).expect("the state is lost");
+    is_refused(&other, &["--key", &key, "--replica", &arn(REPLICA_REGION, &key)], &["replica-unwanted"]);
+    other.write(
+        "main.tf",
+        &module("replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { region = \"us-east-1\" } }"),
+    );
+    is_refused(&other, &["--key", &key, "--replica", &arn(REPLICA_REGION, &key)], &["key-not-found"]);
+}
+
+/// The folder's state as Terraform would have it for the published module, with a token, and with things of others.
+fn published(folder: &Folder, module: &str) -> Value {
+    let mut state = state(folder);
+    let text = state.to_string().replace("module.kms", &format!("module.{module}"));
+    state = serde_json::from_str(&text).expect("JSON");
+    let keys = [
+        ("kms_admin_role", "kms_admin_role"),
+        ("kms_management_policy", "kms_policy"),
+        ("kms_management_attachment", "kms_attachment"),
+    ];
+    for resource in state["resources"].as_array_mut().expect("resources") {
+        for (name, index) in keys {
+            if resource["name"] == name {
+                resource["instances"][0]["index_key"] = json!(index);
+            }
+        }
+        let attributes = resource["instances"][0]["attributes"].as_object_mut().expect("attributes");
+        attributes.remove("region");
+        if resource["type"] == "aws_kms_grant" {
+            resource["instances"][0]["attributes"]["grant_token"] = json!("SECRET-TOKEN");
+        }
+    }
+    let bucket = json!({
+        "mode": "managed", "type": "aws_s3_bucket", "name": "logs", "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]",
+        "instances": [{"schema_version": 0, "attributes": {"id": "logs", "strange": [1, 2]}}],
+    });
+    state["resources"].as_array_mut().expect("resources").push(bucket);
+    state["resources"][0]["instances"][0]["attributes"]["unheard_of"] = json!("kept");
+    state["outputs"] = json!({"bucket": {"value": "logs", "type": "string"}});
+    state
+}
+
+#[test]
+fn a_terraform_state_is_taken_over_with_what_is_not_ours_and_without_tokens() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let theirs = published(&folder, "encryption");
+    folder.write("theirs.tfstate", &theirs.to_string());
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    let file = folder.path().join("theirs.tfstate");
+    let imported = folder.local("import", &["--from-state", file.to_str().expect("a path")]).succeeds();
+    let counted = ["0 to add, 0 to change, 0 to destroy", "No changes."];
+    assert!(counted.iter().any(|it| imported.stdout.contains(it)), "{}", imported.stdout);
+    let ours = state(&folder);
+    let text = ours.to_string();
+    assert!(!text.contains("SECRET-TOKEN"), "{ours:#}");
+    assert!(text.contains("unheard_of") && text.contains("\"strange\":[1,2]"), "{ours:#}");
+    assert_eq!(ours["lineage"], theirs["lineage"]);
+    assert_eq!(ours["outputs"]["bucket"]["value"], "logs");
+    let all = addresses(&folder);
+    for expect in [
+        "aws_s3_bucket.logs",
+        "module.kms.aws_iam_role.kms_admin_role[0]",
+        "module.kms.aws_iam_policy.kms_management_policy[0]",
+        "module.kms.aws_iam_role_policy_attachment.kms_management_attachment[0]",
+    ] {
+        assert!(all.iter().any(|it| it == expect), "{expect} in {all:#?}");
+    }
+    folder.apply();
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+    assert_eq!(addresses(&folder), all, "what is not ours stays");
+    assert_eq!(fs::read_to_string(&file).expect("their state"), theirs.to_string(), "their file is left as it is");
+}
+
+#[test]
+fn the_published_modules_grant_on_the_primary_and_its_alarms_are_brought_to_what_they_should_be() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let key = key_of(&folder);
+    let id = folder.cloud(async |sdk| {
+        let role = "arn:aws:iam::111122223333:role/acme-kms-admin-role-test";
+        let kms = sdk.assume(role).await.kms(REGION);
+        let request = kms.create_grant().key_id(&key).grantee_principal(role).name("S3ReplicationGrant");
+        let made = request.operations("Decrypt".into()).send().await.expect("a grant");
+        made.grant_id.expect("an ID")
+    });
+    let mut theirs = published(&folder, "kms");
+    for resource in theirs["resources"].as_array_mut().expect("resources") {
+        if resource["name"] == "s3_replication_grant" {
+            let attributes = &mut resource["instances"][0]["attributes"];
+            attributes["key_id"] = json!(key);
+            attributes["grant_id"] = json!(id);
+            attributes["id"] = json!(format!("{key}:{id}"));
+        }
+    }
+    folder.write("theirs.tfstate", &theirs.to_string());
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    let file = folder.path().join("theirs.tfstate");
+    let run = folder.local("import", &["--from-state", file.to_str().expect("a path"), "--json"]).succeeds();
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let changes = told["resource_changes"].as_array().expect("changes");
+    let grant = changes.iter().find(|it| it["name"] == "s3_replication_grant").expect("the grant");
+    assert_eq!(grant["change"]["before"]["region"], REGION, "{grant:#}");
+    assert_eq!(grant["change"]["after"]["region"], REPLICA_REGION, "{grant:#}");
+    folder.apply();
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_state_without_the_modules_key_or_with_a_single_region_one_is_refused() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let good = state(&folder);
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    let file = folder.path().join("theirs.tfstate");
+    let path = file.to_str().expect("a path").to_owned();
+    is_refused(&folder, &["--from-state", &path], &["there is no state file"]);
+    let with = |from: &str, to: &str| good.to_string().replace(from, to);
+    for (text, told) in [
+        ("{".to_owned(), "state-corrupt"),
+        (with("module.kms", "module.a.module.kms"), "stands elsewhere"),
+        (with("general_encryption_key\"", "other\""), "nothing-to-import"),
+        (with("\"multi_region\":true", "\"multi_region\":false"), "key-not-multi-region"),
+        (with("arn:aws:kms:eu-west-1", "arn:aws:kms:eu-central-1"), "key-elsewhere"),
+        (with(ACCOUNT, "444455556666"), "key-elsewhere"),
+    ] {
+        folder.write("theirs.tfstate", &text);
+        is_refused(&folder, &["--from-state", &path], &[told]);
+    }
+    folder.write("theirs.tfstate", &good.to_string());
+    folder.local("import", &["--from-state", &path]).succeeds();
+}
+
+#[test]
+fn a_key_that_the_state_knows_and_aws_does_not_is_not_imported() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let id = key_of(&folder);
+    let text = state(&folder).to_string().replace(&id, "mrk-00000000000000000000000000000000");
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    folder.write("theirs.tfstate", &text);
+    let file = folder.path().join("theirs.tfstate");
+    is_refused(&folder, &["--from-state", file.to_str().expect("a path")], &["key-not-found"]);
+}
+
+#[test]
+fn one_source_is_named() {
+    let folder = Folder::with_inputs("");
+    assert_eq!(folder.local("import", &[]).code, 2);
+    assert_eq!(folder.local("import", &["--key", "alias/a", "--from-state", "f"]).code, 2);
+}
+
+/// The state with only these resources.
+fn only(state: &Value, is_kept: impl Fn(&Value) -> bool) -> Value {
+    let mut part = state.clone();
+    part["resources"].as_array_mut().expect("resources").retain(is_kept);
+    part
+}
+
+#[test]
+fn a_state_that_holds_another_module_takes_the_imported_one_in() {
+    let second = module("").replace("\"kms\"", "\"second\"").replace("acme", "other");
+    let folder = Folder::new(&format!("{}{second}", module("")));
+    folder.apply();
+    let (whole, all) = (state(&folder), addresses(&folder));
+    let own = only(&whole, |resource| resource["module"] == "module.kms");
+    fs::write(folder.state_path(), own.to_string()).expect("a state of one module");
+    folder.write("theirs.tfstate", &only(&whole, |resource| resource["module"] == "module.second").to_string());
+    let file = folder.path().join("theirs.tfstate");
+    let from = ["--from-state", file.to_str().expect("a path")];
+    is_refused(&folder, &from, &["import-ambiguous", "--module"]);
+    folder.local("import", &[&from[..], &["--module", "second"]].concat()).succeeds();
+    assert_eq!(addresses(&folder), all);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn two_states_that_say_different_things_of_one_address_are_not_mixed() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let theirs = state(&folder).to_string().replace("\"id\":\"acme-kms-access-denied-test\"", "\"id\":\"another\"");
+    assert!(theirs.contains("\"another\""), "{theirs}");
+    folder.write("theirs.tfstate", &theirs);
+    let file = folder.path().join("theirs.tfstate");
+    is_refused(
+        &folder,
+        &["--from-state", file.to_str().expect("a path")],
+        &["state-collision", "kms_access_denied_alarm"],
+    );
+}
