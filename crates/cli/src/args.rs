@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Can(CanArguments),
     /// Say who can do something with a key, and by which way; without an action, a table
     WhoCan(WhoCanArguments),
+    /// Look for what commonly goes wrong, each with its cause and cure; changes nothing
+    ///
+    /// Exits with 0 when nothing is found, with 2 when something is, and with 1 on errors.
+    Doctor(DoctorArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -304,6 +308,17 @@ pub(crate) struct WhoCanArguments {
     pub(crate) action: Option<&'static str>,
     #[command(flatten)]
     pub(crate) subject: SubjectArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// A bucket of `aws_region` that is replicated: say whether its copies are encrypted with the replica key
+    #[arg(long = "bucket", value_name = "NAME")]
+    pub(crate) buckets: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod apply;
 mod can;
 mod completions;
+mod doctor;
 mod local;
 mod output;
 mod plan;
@@ -26,6 +27,8 @@ pub(crate) enum End {
     Fine,
     /// `plan --detailed-exitcode`, and something changes.
     Changes,
+    /// `doctor`, and something is wrong.
+    Found,
     /// What failed was told already.
     Failed,
     /// `can --exit-code`, and an answer is no.
@@ -37,7 +40,7 @@ impl From<End> for ExitCode {
         match end {
             End::Fine => Self::SUCCESS,
             End::Failed => Self::from(1),
-            End::Changes => Self::from(2),
+            End::Changes | End::Found => Self::from(2),
             // Not 2, with which wrong arguments end.
             End::Denied => Self::from(3),
         }
@@ -56,6 +59,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Destroy(arguments) => run_async(apply::destroy(&arguments)),
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
+        Command::Doctor(arguments) => run_async(doctor::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::State(arguments) => match arguments.command {
@@ -76,6 +80,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Destroy(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
+        Command::Doctor(arguments) => arguments.configuration.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

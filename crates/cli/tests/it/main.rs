@@ -12,6 +12,7 @@
 
 mod ask;
 mod cut;
+mod doctor;
 mod documents;
 mod folder;
 mod lifecycle;
