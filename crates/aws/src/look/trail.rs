@@ -4,6 +4,7 @@ use keywright_model::Region;
 use serde_json::{Value, json};
 
 use crate::AwsProvider;
+use crate::error::has_code;
 use crate::signed::{self, Call, Service};
 
 /// A call to KMS that was refused, as CloudTrail has it.
@@ -36,7 +37,12 @@ impl AwsProvider {
     ) -> Result<(Vec<RefusedCall>, bool), ProviderError> {
         let (mut refused, mut token) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
-            let answer = self.lookup(region, since, token.as_deref()).await?;
+            let page = || self.lookup(region, since, token.as_deref());
+            let answer = match self.cloud.patience.while_settling(is_throttled, page).await {
+                Ok(answer) => answer,
+                Err(error) if is_throttled(&error) && token.is_some() => return Ok((refused, false)),
+                Err(error) => return Err(error),
+            };
             let events = answer.get("Events").and_then(Value::as_array).into_iter().flatten();
             refused.extend(events.filter_map(refused_call));
             token = answer.get("NextToken").and_then(Value::as_str).map(str::to_owned);
@@ -69,6 +75,11 @@ impl AwsProvider {
     }
 }
 
+/// CloudTrail takes two such calls a second.
+fn is_throttled(error: &ProviderError) -> bool {
+    has_code(error, "Throttling")
+}
+
 /// The event, if KMS refused it by policy.
 ///
 /// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
@@ -98,11 +109,13 @@ const JSON: &[(&str, &str)] = &[
     ("content-type", "application/x-amz-json-1.1"),
     ("x-amz-target", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"),
 ];
-/// Of 50 events each: CloudTrail takes two such calls a second.
+/// Of 50 events each.
 const MOST_PAGES: usize = 20;
 
 #[cfg(test)]
 mod tests {
+    use keywright_engine::Failure;
+
     use super::*;
 
     fn call(record: &Value) -> Option<RefusedCall> {
@@ -131,5 +144,17 @@ mod tests {
         let internal = json!({ "arn": "arn:aws:iam::1:user/a", "invokedBy": "AWS Internal" });
         assert_eq!(call(&record("AccessDenied", internal, "AWS Internal")).expect("refused").service, None);
         assert_eq!(call(&record("NotFoundException", identity(), "192.0.2.1")), None);
+    }
+
+    #[test]
+    fn only_throttling_is_waited_for() {
+        let error = |code: &str| ProviderError {
+            failure: Failure::Other { code: code.to_owned(), message: String::new() },
+            operation: "cloudtrail:LookupEvents".to_owned(),
+            region: None,
+            request_id: None,
+        };
+        assert!(is_throttled(&error("ThrottlingException")));
+        assert!(!is_throttled(&error("InvalidNextTokenException")));
     }
 }

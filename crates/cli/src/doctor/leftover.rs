@@ -30,7 +30,7 @@ pub(super) fn examine(facts: &Facts) -> Examination {
             examination.found(format!("the alarm `{name}` is in {region}, and the inputs do not want it"), cause, cure);
         }
     }
-    if examination.troubles.is_empty() {
+    if examination.troubles.is_empty() && examination.open.is_empty() {
         examination.saw("no alarm of the module's names is there unwanted");
     }
     examination

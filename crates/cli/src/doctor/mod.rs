@@ -27,7 +27,9 @@ pub(crate) use read::{Patient, patients};
 pub(crate) struct Case {
     /// Its number, which people know it by.
     pub(crate) number: u8,
-    /// What people see.
+    /// What it is about.
+    pub(crate) topic: &'static str,
+    /// What people see, where it is found.
     pub(crate) symptom: &'static str,
     /// Looks for it.
     examine: fn(&Facts) -> Examination,
@@ -124,17 +126,42 @@ pub(crate) fn examine(facts: &Facts) -> Vec<(Case, Examination)> {
 
 /// By the numbers of the module's own list of common issues.
 const CASES: [Case; 11] = [
-    Case { number: 1, symptom: "the decrypt alarm rings all the time", examine: decrypt_alarm::examine },
-    Case { number: 2, symptom: "root still has access", examine: root::examine },
-    Case { number: 3, symptom: "alarms notify nobody", examine: notification::examine },
-    Case { number: 4, symptom: "there is no replica key", examine: replica::examine },
-    Case { number: 5, symptom: "S3 replication is refused", examine: grants::examine },
-    Case { number: 6, symptom: "a service is refused", examine: services::examine },
-    Case { number: 7, symptom: "alarms are left over", examine: leftover::examine },
-    Case { number: 8, symptom: "the key cannot be reached", examine: reach::examine },
-    Case { number: 9, symptom: "the key policy is not the wanted one", examine: policy::examine },
-    Case { number: 10, symptom: "copies are not encrypted with the replica key", examine: copies::examine },
-    Case { number: 11, symptom: "instances with encrypted volumes do not start", examine: volumes::examine },
+    Case {
+        number: 1,
+        topic: "the decrypt alarm",
+        symptom: "the decrypt alarm rings all the time",
+        examine: decrypt_alarm::examine,
+    },
+    Case { number: 2, topic: "root access", symptom: "root still has access", examine: root::examine },
+    Case { number: 3, topic: "notifications", symptom: "alarms notify nobody", examine: notification::examine },
+    Case { number: 4, topic: "the replica key", symptom: "there is no replica key", examine: replica::examine },
+    Case {
+        number: 5,
+        topic: "grants for S3 replication",
+        symptom: "S3 replication is refused",
+        examine: grants::examine,
+    },
+    Case { number: 6, topic: "services", symptom: "a service is refused", examine: services::examine },
+    Case { number: 7, topic: "leftover alarms", symptom: "alarms are left over", examine: leftover::examine },
+    Case { number: 8, topic: "the way to the keys", symptom: "the key cannot be reached", examine: reach::examine },
+    Case {
+        number: 9,
+        topic: "key policies",
+        symptom: "the key policy is not the wanted one",
+        examine: policy::examine,
+    },
+    Case {
+        number: 10,
+        topic: "copies",
+        symptom: "copies are not encrypted with the replica key",
+        examine: copies::examine,
+    },
+    Case {
+        number: 11,
+        topic: "encrypted volumes",
+        symptom: "instances with encrypted volumes do not start",
+        examine: volumes::examine,
+    },
 ];
 
 #[cfg(test)]

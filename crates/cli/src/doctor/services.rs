@@ -36,14 +36,14 @@ pub(super) fn examine(facts: &Facts) -> Examination {
             "{direct} refused calls came from users and roles themselves, through no service: `keywright can PRINCIPAL ACTION --live` explains each"
         ));
     }
-    if by_service.is_empty() {
+    if by_service.is_empty() && examination.open.is_empty() {
         examination.saw("CloudTrail knows of no service that was refused in the last seven days");
-        if !all {
-            examination.undecided(
-                "older refusals of the last seven days",
-                "a search of the trail's own log: only the latest 1,000 calls to KMS of each Region were looked at",
-            );
-        }
+    }
+    if !all {
+        examination.undecided(
+            "older refusals of the last seven days",
+            "a search of the trail's own log: only the latest calls to KMS of each Region were looked at",
+        );
     }
     examination
 }

@@ -11,7 +11,8 @@ pub(crate) fn text(module: &str, cases: &[(Case, Examination)]) -> String {
     let mut text = format!("module.{module}\n");
     for (case, examination) in cases {
         let verdict = examination.verdict();
-        let _ = writeln!(text, "{:>4}  {:<9}  {}", case.number, verdict.as_str(), case.symptom);
+        let title = if verdict == Verdict::Found { case.symptom } else { case.topic };
+        let _ = writeln!(text, "{:>4}  {:<9}  {title}", case.number, verdict.as_str());
         for trouble in &examination.troubles {
             let _ = writeln!(text, "        seen:  {}", trouble.evidence);
             let _ = writeln!(text, "        cause: {}", trouble.cause);
@@ -41,6 +42,7 @@ fn one(case: Case, examination: &Examination) -> Value {
     let open = examination.open.iter();
     json!({
         "case": case.number,
+        "topic": case.topic,
         "symptom": case.symptom,
         "answer": examination.verdict().as_str(),
         "found": troubles.map(|it| json!({ "evidence": it.evidence, "cause": it.cause, "cure": it.cure })).collect::<Vec<_>>(),

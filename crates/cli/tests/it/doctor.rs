@@ -307,6 +307,9 @@ fn case_11_missing_statements_and_a_missing_role_are_found() {
         folder.apply();
     }
     assert_eq!(Report::of(&folder, &[]).answer(11), "fine");
+    let role = json!({ "RoleName": "AWSServiceRoleForAutoScaling" });
+    act(&folder, GLOBAL_REGION, Service::Iam, "DeleteServiceLinkedRole", &role);
+    Report::of(&folder, &[]).found(11, &["AWSServiceRoleForAutoScaling", "aws iam create-service-linked-role"]);
 }
 
 /// What `doctor --json` said.
