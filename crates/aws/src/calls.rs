@@ -16,6 +16,11 @@ impl CallCounter {
     pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
         lock(&self.0).clone()
     }
+
+    /// Counts a call that goes by no interceptor.
+    pub(crate) fn count(&self, operation: &str) {
+        *lock(&self.0).entry(operation.to_owned()).or_default() += 1;
+    }
 }
 
 #[dyn_dispatch_hint]
@@ -32,7 +37,7 @@ impl Intercept for CallCounter {
     ) -> Result<(), BoxError> {
         if let Some(operation) = configuration.load::<Metadata>() {
             let name = format!("{}:{}", service_prefix(operation.service()), operation.name());
-            *lock(&self.0).entry(name).or_default() += 1;
+            self.count(&name);
         }
         Ok(())
     }

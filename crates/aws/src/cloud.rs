@@ -12,6 +12,7 @@ use crate::clients::Clients;
 use crate::error::own_error;
 use crate::facts::Facts;
 use crate::sessions::Sessions;
+use crate::signed::Signed;
 use crate::{Options, Patience};
 
 /// What every kind of resource works with: clients, facts, and what this run has made.
@@ -23,6 +24,7 @@ pub(crate) struct Cloud {
     home: Region,
     global: Region,
     clients: Clients,
+    signed: Signed,
     caller: OnceCell<CallerIdentity>,
     made: Mutex<HashSet<String>>,
 }
@@ -34,6 +36,7 @@ impl Cloud {
         let calls = CallCounter::default();
         let mfa = options.mfa.clone();
         let sessions = Arc::new(Sessions::new(configuration.clone(), home.clone(), mfa, calls.clone()));
+        let signed = Signed::new(configuration.clone(), calls.clone());
         let clients = Clients::new(configuration, Arc::clone(&sessions), calls.clone());
         Ok(Self {
             facts: Facts::default(),
@@ -43,6 +46,7 @@ impl Cloud {
             home,
             global,
             clients,
+            signed,
             caller: OnceCell::new(),
             made: Mutex::default(),
         })
@@ -62,6 +66,11 @@ impl Cloud {
 
     pub(crate) fn logs(&self, actor: &Actor, region: &Region) -> aws_sdk_cloudwatchlogs::Client {
         self.clients.logs(actor, region)
+    }
+
+    /// For services that have no client here.
+    pub(crate) fn signed(&self) -> &Signed {
+        &self.signed
     }
 
     /// The Region that a resource lives in.

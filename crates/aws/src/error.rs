@@ -82,9 +82,13 @@ pub(crate) fn may_have_happened(error: &ProviderError) -> bool {
 
 /// Dispatches on the code and never on the HTTP status: KMS answers most errors with 400.
 fn answered(code: Option<&str>, message: Option<&str>, raw: &HttpResponse) -> Failure {
+    told_failure(code, message, raw.status().as_u16())
+}
+
+/// What an error answer says, by its code; without one, by its HTTP status.
+pub(crate) fn told_failure(code: Option<&str>, message: Option<&str>, status: u16) -> Failure {
     let Some(code) = code else {
-        let message = "the answer is not one of AWS's".to_owned();
-        return Failure::Other { code: format!("HTTP {}", raw.status().as_u16()), message };
+        return Failure::Other { code: format!("HTTP {status}"), message: "the answer is not one of AWS's".to_owned() };
     };
     let message = one_line(message.unwrap_or("AWS gives no message"));
     match code.trim_end_matches("Exception") {
@@ -111,7 +115,8 @@ fn refused_policy(code: &str, message: String) -> Failure {
     Failure::Other { code: code.into(), message }
 }
 
-fn unanswered(region: &Region, error: &(dyn Error + 'static)) -> Failure {
+/// Why there was no answer.
+pub(crate) fn unanswered(region: &Region, error: &(dyn Error + 'static)) -> Failure {
     let chain = causes(error);
     if let Some(inner) = chain.iter().find_map(|cause| cause.downcast_ref::<ProviderError>()) {
         return inner.failure.clone();

@@ -6,7 +6,8 @@
 //! several resources need are read once a refresh (`facts`); errors are told apart in one place
 //! (`error`); what takes AWS a while to see is retried in one way (`patience`).
 //!
-//! `access` reads who has access to a key, for questions; it writes nothing.
+//! `access` reads who has access to a key, for questions, and `look/` what a diagnosis asks beside the resources: they
+//! write nothing. `signed.rs` sends what has no SDK client here.
 //!
 //! Where to go next: `kind/mod.rs` lists the kinds, and what each must do. `transport.rs` is how an
 //! AWS in the same process takes the place of the network.
@@ -24,18 +25,22 @@ mod facts;
 mod iam;
 mod kind;
 mod kms;
+mod look;
 mod needed;
 mod options;
 mod patience;
 mod policy_text;
 mod provider;
 mod sessions;
+mod signed;
 mod tags;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod xml;
 
 pub use access::{KeyAccess, PolicyOf, PrincipalPolicies};
+pub use look::{ActionFailure, ActionHistory, Alarm, BucketReplication, KeyStanding, RefusedCall, Topic, Usage};
 pub use needed::{Needed, On, When, needed};
 pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;

@@ -45,6 +45,10 @@ pub(crate) enum Command {
     WhoCan(WhoCanArguments),
     /// Prove claims about keys over all requests, or refute them by one, and review their policies
     Prove(ProveArguments),
+    /// Look for what commonly goes wrong, each with its cause and cure; changes nothing
+    ///
+    /// Exits with 0 when nothing is found, with 2 when something is, and with 1 on errors.
+    Doctor(DoctorArguments),
     /// Print the outputs that the state holds
     Output(OutputArguments),
     /// Show the state, or a saved plan
@@ -424,6 +428,17 @@ pub(crate) struct RehearseArguments {
     /// Write JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// A bucket of `aws_region` that is replicated: say whether its copies are encrypted with the replica key
+    #[arg(long = "bucket", value_name = "NAME")]
+    pub(crate) buckets: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -2,13 +2,14 @@
 //!
 //! `args` is what can be typed, `commands` has a file for each command, `session` puts together what they work with
 //! (the modules of a folder, a state, an AWS), `subject` reads what a question is about, `caller` who asks, `rehearse` plays
-//! a key's life, `render` is how things are shown, and `ui` alone prints.
+//! a key's life, `doctor` finds known troubles, `render` is how things are shown, and `ui` alone prints.
 //!
 //! **Invariant:** this crate alone reads the environment and prints; it decides nothing about keys.
 
 mod args;
 mod caller;
 mod commands;
+mod doctor;
 mod failure;
 mod permissions;
 mod rehearsal;

@@ -38,6 +38,22 @@ pub(crate) fn furnish_for(aws: &Aws, desired: &[Desired]) -> Result<OperatorCred
     Ok(operator)
 }
 
+/// Opens the embedded AWS of an earlier run as it is, for who only looks.
+///
+/// # Errors
+/// When there is none, or its folder cannot be used.
+pub(crate) fn reopen(data_dir: &Path, desired: &[Desired]) -> Result<Rehearsal, Diagnostics> {
+    if !data_dir.is_dir() {
+        let summary = format!("there is no embedded AWS in `{}` yet", data_dir.display());
+        let help = "run `keywright apply --local` first";
+        return Err(Diagnostic::error("nothing-applied", summary).help(help).into());
+    }
+    let options = Options { data_dir: Some(data_dir.to_owned()), ..Options::default() };
+    let aws = Aws::open(options).map_err(|error| store_error(data_dir, &error))?;
+    let operator = operator(&aws, desired)?;
+    Ok(Rehearsal { aws, operator, made: Vec::new() })
+}
+
 fn operator(aws: &Aws, desired: &[Desired]) -> Result<OperatorCredentials, Diagnostics> {
     let Some(first) = desired.first() else {
         return Err(Diagnostic::error("no-module", "there is no module to work for").into());

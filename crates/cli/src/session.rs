@@ -39,14 +39,44 @@ impl Session {
         let home = home(&desired)?;
         let store = StateStore::new(state_path(&configuration.folder, configuration.local)?);
         let options = keywright_engine::Options { leaves_others: configuration.module.is_some(), ..options };
-        let (options_for_aws, local) = if configuration.local {
+        let (aws, local) = if configuration.local {
             let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
             announce(&rehearsal);
             (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
         } else {
             (real(home, connection), None)
         };
-        let provider = AwsProvider::connect(options_for_aws).await.map_err(|error| {
+        Self::connect(aws, local, desired, store, options).await
+    }
+
+    /// The same for who only looks: makes nothing, neither a folder nor what the inputs name.
+    ///
+    /// # Errors
+    /// As [`Session::open`]; when there is no embedded AWS yet.
+    pub(crate) async fn look(
+        configuration: &Configuration,
+        connection: &Connection,
+        desired: Vec<Desired>,
+    ) -> Result<Self, Diagnostics> {
+        let home = home(&desired)?;
+        let store = StateStore::new(existing_state_path(&configuration.folder, configuration.local));
+        let (aws, local) = if configuration.local {
+            let rehearsal = rehearsal::reopen(&directory(&configuration.folder).join(PRIVATE).join("aws"), &desired)?;
+            (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
+        } else {
+            (real(home, connection), None)
+        };
+        Self::connect(aws, local, desired, store, keywright_engine::Options::default()).await
+    }
+
+    async fn connect(
+        aws: Options,
+        local: Option<Aws>,
+        desired: Vec<Desired>,
+        store: StateStore,
+        options: keywright_engine::Options,
+    ) -> Result<Self, Diagnostics> {
+        let provider = AwsProvider::connect(aws).await.map_err(|error| {
             Diagnostics::from(Diagnostic::error("connection", "AWS cannot be reached").because(failure::chain(&error)))
         })?;
         let provider = Arc::new(provider);

@@ -3,6 +3,7 @@
 mod apply;
 mod can;
 mod completions;
+mod doctor;
 mod drift;
 mod import;
 mod local;
@@ -31,6 +32,8 @@ pub(crate) enum End {
     Fine,
     /// `plan --detailed-exitcode`, and something changes; `drift`, and something was changed outside.
     Changes,
+    /// `doctor`, and something is wrong.
+    Found,
     /// What failed was told already.
     Failed,
     /// `can --exit-code`, and an answer is no.
@@ -42,7 +45,7 @@ impl From<End> for ExitCode {
         match end {
             End::Fine => Self::SUCCESS,
             End::Failed => Self::from(1),
-            End::Changes => Self::from(2),
+            End::Changes | End::Found => Self::from(2),
             // Not 2, with which wrong arguments end.
             End::Denied => Self::from(3),
         }
@@ -65,6 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Prove(arguments) => run_async(prove::run(&arguments)),
+        Command::Doctor(arguments) => run_async(doctor::run(&arguments)),
         Command::Output(arguments) => output::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::State(arguments) => match arguments.command {
@@ -91,6 +95,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,
         Command::Permissions(arguments) => arguments.configuration.json,
+        Command::Doctor(arguments) => arguments.configuration.json,
         Command::Output(arguments) => arguments.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),

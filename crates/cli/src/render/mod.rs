@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod diagnostics;
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod plan;
 pub(crate) mod proofs;

@@ -12,15 +12,16 @@
 
 mod ask;
 mod cut;
+mod doctor;
 mod documents;
 mod drift;
 mod folder;
 mod import;
 mod lifecycle;
+mod moves;
 mod permissions;
 mod prove;
 mod rehearse;
-mod moves;
 mod sdk;
 mod switches;
 mod trouble;

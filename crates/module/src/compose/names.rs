@@ -62,6 +62,18 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The names that alarms can have.
+pub(crate) fn alarm_names(inputs: &Inputs) -> Vec<String> {
+    let names = Names::new(inputs);
+    vec![
+        names.decrypt_alarm(),
+        names.replica_decrypt_alarm(),
+        names.access_denied(),
+        names.replica_access_denied(),
+        names.lifecycle(),
+    ]
+}
+
 /// The ARN that the admin role has or will have.
 pub(crate) fn admin_role_arn(inputs: &Inputs) -> Option<Arn> {
     let role = format!("role/{}", Names::new(inputs).admin_role());

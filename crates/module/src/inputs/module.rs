@@ -31,6 +31,11 @@ impl Module {
         &self.inputs
     }
 
+    /// The names of all alarms that it makes under some inputs, wanted now or not.
+    pub fn alarm_names(&self) -> Vec<String> {
+        crate::compose::names::alarm_names(&self.inputs)
+    }
+
     /// Where it is written.
     pub fn place(&self) -> &Span {
         &self.place
