@@ -1,6 +1,6 @@
 use keywright_engine::ProviderError;
 use keywright_model::Region;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::AwsProvider;
 use crate::error::has_code;
@@ -39,7 +39,7 @@ impl AwsProvider {
             operation: "s3:GetBucketReplication",
             region,
             method: "GET",
-            path: format!("/{}?replication=", utf8_percent_encode(bucket, NON_ALPHANUMERIC)),
+            path: format!("/{}?replication=", utf8_percent_encode(bucket, RESERVED)),
             headers: &[],
             body: String::new(),
         };
@@ -64,6 +64,8 @@ fn rule(rule: &Element) -> BucketReplication {
 }
 
 const S3: Service = Service { name: "s3", id: "S3", endpoint_variable: "AWS_ENDPOINT_URL_S3" };
+/// S3 signs what is unreserved as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {

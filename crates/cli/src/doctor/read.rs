@@ -45,21 +45,25 @@ async fn read(
     buckets: &[String],
 ) -> Result<Vec<Patient>, Diagnostics> {
     let (readers, nobody) = readers(session, state).await?;
-    if readers.is_empty() {
-        return Err(Diagnostic::error("nothing-applied", "the state holds no key that could be looked at")
-            .help("run `keywright apply` first")
-            .into());
-    }
     let mut patients = Vec::new();
     for module in modules {
         let own: Vec<&KeyReader> =
             readers.iter().filter(|it| it.address.module.as_ref() == Some(module.name())).collect();
+        if own.is_empty() {
+            return Err(nothing_applied(module.name()).into());
+        }
         let provider = session.provider();
         let looking = Looking { provider, state, module: &module, own: &own, now: Timestamp::now() };
         let facts = looking.facts(nobody.clone(), buckets).await;
         patients.push(Patient { module: module.name().clone(), facts });
     }
     Ok(patients)
+}
+
+/// Without a key there is nothing that could be fine.
+fn nothing_applied(module: &ModuleName) -> Diagnostic {
+    Diagnostic::error("nothing-applied", format!("the state holds no key of module `{module}` that could be looked at"))
+        .help("run `keywright apply` first; `--module NAME` looks at another module alone")
 }
 
 /// Who may read each key. Where AWS does not answer, or nobody is found, the caller is taken: the cases tell what comes

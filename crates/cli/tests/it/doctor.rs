@@ -42,6 +42,15 @@ fn it_writes_nothing_of_its_own() {
 }
 
 #[test]
+fn a_module_that_was_never_applied_is_told_and_not_fine() {
+    let folder = applied("");
+    folder.write("other.tf", &module("").replace("\"kms\"", "\"other\"").replace("acme", "other"));
+    folder.local("doctor", &[]).fails_with(&["nothing-applied", "module `other`"]);
+    let report = Report::of(&folder, &["--module", "kms"]);
+    assert_eq!(report.answer(9), "fine", "{}", report.said(9));
+}
+
+#[test]
 fn case_1_a_threshold_below_the_daily_use_is_found_and_a_better_one_told() {
     let folder = applied(&format!("{MONITORED}\nkey_decrypt_threshold = 1"));
     subscribe(&folder, TOPIC_NAME);
@@ -275,7 +284,7 @@ fn case_9_a_policy_that_is_not_the_wanted_one_and_a_role_that_is_gone_are_found(
 fn case_10_buckets_are_looked_at_by_name() {
     let folder = applied(REPLICATED);
     std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
-    let named = Report::of(&folder, &["--bucket", "logs"]);
+    let named = Report::of(&folder, &["--bucket", "acme-logs.x"]);
     assert!(matches!(named.answer(10), "undecided" | "found"), "the bucket is not there: {}", named.said(10));
     let replica = output(&folder, "kms_replica_key_arn");
     let by_key = |key: &str, encrypted: &str| {
@@ -458,7 +467,7 @@ fn topic_policy(effect: &str) -> Value {
     }] })
 }
 
-/// A report on the bucket `logs`, of an S3 that answers with this body.
+/// A report on the bucket `acme-logs.x`, of an S3 that answers with this body.
 fn with_bucket(folder: &Folder, body: &str) -> Report {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -479,11 +488,11 @@ fn with_bucket(folder: &Folder, body: &str) -> Report {
             ("AWS_ENDPOINT_URL_S3", &endpoint),
         ];
         let path = folder.path().to_str().expect("a path");
-        let run = run_in(&["doctor", path, "--json", "--bucket", "logs"], &environment);
+        let run = run_in(&["doctor", path, "--json", "--bucket", "acme-logs.x"], &environment);
         Report::from(run.code, &run.stdout, &run.stderr)
     });
     let request = server.join().expect("a request").to_lowercase();
-    assert!(request.starts_with("get /logs?replication= "), "{request}");
+    assert!(request.starts_with("get /acme-logs.x?replication= "), "{request}");
     assert!(request.contains("/eu-west-1/s3/aws4_request") && request.contains("x-amz-content-sha256"), "{request}");
     report
 }
