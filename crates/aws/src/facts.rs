@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_kms::types::{AliasListEntry, KeyMetadata};
+use aws_sdk_kms::types::{AliasListEntry, GrantListEntry, KeyMetadata};
 use keywright_engine::ProviderError;
 use tokio::sync::OnceCell;
 
@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) key_policies: Memo<Option<String>>,
     pub(crate) key_rotations: Memo<Option<Rotation>>,
     pub(crate) key_tags: Memo<Option<Texts>>,
+    /// All of a key: one list tells each of them, and those that others made.
+    pub(crate) key_grants: Memo<Arc<Vec<GrantListEntry>>>,
     /// By Region and key; by Region alone, all of them.
     pub(crate) aliases: Memo<Arc<Vec<AliasListEntry>>>,
     pub(crate) roles: Memo<Option<Arc<RoleFacts>>>,
@@ -36,6 +38,7 @@ impl Facts {
         self.key_policies.clear();
         self.key_rotations.clear();
         self.key_tags.clear();
+        self.key_grants.clear();
         self.aliases.clear();
         self.roles.clear();
         self.attachments.clear();
@@ -49,6 +52,7 @@ impl Facts {
         self.key_policies.forget(name);
         self.key_rotations.forget(name);
         self.key_tags.forget(name);
+        self.key_grants.forget(name);
     }
 
     /// Forgets a role, for it was written to.

@@ -47,6 +47,11 @@ impl Key {
         Ok(Self::new(&region, id))
     }
 
+    /// By what facts about it are kept.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn not_found(&self, operation: &str) -> ProviderError {
         ProviderError {
             failure: Failure::NotFound { message: format!("key `{}` is not in {}", self.id, self.region) },

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_kms::types::{GrantConstraints, GrantListEntry};
@@ -24,15 +25,15 @@ impl Kind for KmsGrant {
 
     async fn read(&self, cloud: &Cloud, actor: &Actor, known: &Attributes) -> Result<Option<Observed>, ProviderError> {
         let (key, grant_id) = names_of(cloud, known)?;
-        let filter = Filter { grant_id: Some(grant_id.clone()), grantee: None };
-        let grants = list(cloud, actor, &key, filter).await?;
-        let found = grants.into_iter().find(|grant| grant.grant_id() == Some(&grant_id));
-        Ok(found.map(|grant| live(attributes(known, &key, &grant))))
+        let grants = on_key(cloud, actor, &key).await?;
+        let found = grants.iter().find(|grant| grant.grant_id() == Some(&grant_id));
+        Ok(found.map(|grant| live(attributes(known, &key, grant))))
     }
 
     async fn create(&self, cloud: &Cloud, actor: &Actor, creation: &Creation<'_>) -> Result<Attributes, ProviderError> {
         let key = Key::named_by(cloud, creation.planned, "key_id")?;
-        let grant_id = send_create(cloud, actor, &key, creation.planned).await?;
+        let created = send_create(cloud, actor, &key, creation.planned).await;
+        let grant_id = kms::written(cloud, &key, created)?;
         Ok(named(creation.planned, &key, &grant_id).done())
     }
 
@@ -47,8 +48,7 @@ impl Kind for KmsGrant {
         let Some(name) = name else {
             return Ok(None);
         };
-        let filter = Filter { grant_id: None, grantee: grantee.map(str::to_owned) };
-        let grants = list(cloud, actor, &key, filter).await?;
+        let grants = list(cloud, actor, &key, grantee).await?;
         let is_ours = |grant: &GrantListEntry| grant.name() == Some(name) && grant.grantee_principal() == grantee;
         let found = grants.into_iter().find(|grant| is_ours(grant) && has_operations(grant, creation.planned));
         Ok(found.map(|grant| attributes(creation.planned, &key, &grant)))
@@ -75,7 +75,7 @@ impl Kind for KmsGrant {
             let answer = client.revoke_grant().key_id(&key.id).grant_id(grant_id).send().await;
             answer.map(|_| ()).map_err(|error| failed("kms:RevokeGrant", &key.region, error))
         };
-        match result {
+        match kms::written(cloud, &key, result) {
             Err(error) if has_code(&error, "InvalidGrantId") => Ok(()),
             result => fine_if_gone(result),
         }
@@ -85,7 +85,7 @@ impl Kind for KmsGrant {
 /// Every grant of a key, as the attributes of an `aws_kms_grant`. The provider knows no `source_arn`: it stands beside
 /// them where a grant is bound to one.
 pub(crate) async fn all(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<Attributes>, ProviderError> {
-    let grants = list(cloud, actor, key, Filter::default()).await?;
+    let grants = on_key(cloud, actor, key).await?;
     let known = Attributes::new();
     let with_source = |grant: &GrantListEntry| {
         let mut all = attributes(&known, key, grant);
@@ -99,26 +99,30 @@ pub(crate) async fn all(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<A
 
 /// Every grant of a key, whoever made it.
 pub(crate) async fn listed(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Vec<KeyGrant>, ProviderError> {
-    Ok(list(cloud, actor, key, Filter::default()).await?.iter().map(key_grant).collect())
+    Ok(on_key(cloud, actor, key).await?.iter().map(key_grant).collect())
 }
 
-/// What ListGrants is narrowed to: a key that other services use can have thousands.
-#[derive(Default)]
-struct Filter {
-    grant_id: Option<String>,
-    grantee: Option<String>,
+/// Every grant of a key, listed once a refresh: the list tells each of ours, and those that others made.
+async fn on_key(cloud: &Cloud, actor: &Actor, key: &Key) -> Result<Arc<Vec<GrantListEntry>>, ProviderError> {
+    let read = async { list(cloud, actor, key, None).await.map(Arc::new) };
+    cloud.facts.key_grants.once(key.name(), read).await
 }
 
-/// The grants of a key; none where the key is gone, or the grant's ID is not one of its own.
-async fn list(cloud: &Cloud, actor: &Actor, key: &Key, filter: Filter) -> Result<Vec<GrantListEntry>, ProviderError> {
+/// The grants of a key, to that grantee or to all; none where the key is gone.
+async fn list(
+    cloud: &Cloud,
+    actor: &Actor,
+    key: &Key,
+    grantee: Option<&str>,
+) -> Result<Vec<GrantListEntry>, ProviderError> {
     let request = cloud.kms(actor, &key.region).list_grants().key_id(&key.id);
-    let request = request.set_grant_id(filter.grant_id).set_grantee_principal(filter.grantee);
+    let request = request.set_grantee_principal(grantee.map(str::to_owned));
     let mut pages = request.into_paginator().items().send();
     let mut grants = Vec::new();
     while let Some(grant) = pages.next().await {
         match grant.map_err(|error| failed("kms:ListGrants", &key.region, error)) {
             Ok(grant) => grants.push(grant),
-            Err(error) if is_not_found(&error) || has_code(&error, "InvalidGrantId") => break,
+            Err(error) if is_not_found(&error) => break,
             Err(error) => return Err(error),
         }
     }
@@ -266,7 +270,7 @@ const NEEDED: &[Needed] = &[
 
 #[cfg(test)]
 mod tests {
-    use keywright_engine::{Actor, Provider as _};
+    use keywright_engine::{Actor, Creation, Provider as _};
     use keywright_model::Arn;
     use keywright_model::ResourceKind::KmsGrant as Kind;
     use serde_json::{Value, json};
@@ -304,7 +308,6 @@ mod tests {
         assert_eq!((&created["grant_token"], &created["id"]), (&Value::Null, &json!(format!("{KEY}:g1"))));
         assert!(!created.to_string().contains("hush"));
         assert_eq!(read(&canned, Kind, created.clone()).await, Some(created));
-        assert_eq!(canned.body("kms:ListGrants")["GrantId"], "g1", "not all of the key's grants are listed");
     }
 
     #[tokio::test]
@@ -342,6 +345,25 @@ mod tests {
         assert_eq!(grants[0].encryption_context_equals["a"], "b");
         assert_eq!(grants[1].issuing_account.as_deref(), Some("111122223333"));
         assert_eq!(grants[1].creation_date.as_deref(), Some("2026-01-01T00:00:00Z"));
+    }
+
+    #[tokio::test]
+    async fn one_list_tells_each_grant_of_a_key_until_one_is_made() {
+        let canned = Canned::new()
+            .ok("kms:ListGrants", listed(&json!(["Encrypt", "Decrypt"])))
+            .ok("kms:CreateGrant", json!({ "GrantId": "g2" }));
+        let provider = canned.provider().await;
+        let known = json!({ "id": format!("{KEY}:g1"), "key_id": KEY, "grant_id": "g1", "region": "eu-central-1" });
+        let (known, key) = (known.as_object().expect("a map"), Arn::parse(KEY).expect("an ARN"));
+        provider.read(&Actor::Caller, Kind, known).await.expect("an answer").expect("a grant");
+        provider.grants(&Actor::Caller, &key).await.expect("grants");
+        assert_eq!(canned.count("kms:ListGrants"), 1);
+        let (planned, token) = (planned(), crate::testing::token());
+        let planned = planned.as_object().expect("a map");
+        let creation = Creation { kind: Kind, planned, interim_policy: None, token: &token };
+        provider.create(&Actor::Caller, &creation).await.expect("a grant");
+        provider.grants(&Actor::Caller, &key).await.expect("grants");
+        assert_eq!(canned.count("kms:ListGrants"), 2, "what was listed before is old");
     }
 
     #[tokio::test]
