@@ -70,7 +70,7 @@ fn clients() -> Result<(), String> {
     )?;
     cargo(&["build", "--package", "keywright"])?;
     let program = text(&target().join("debug/keywright"))?;
-    command(&text(&python)?, &["-m", "pytest", "-q", "tests/clients", "--keywright", &program])
+    command(&text(&python)?, &["-m", "pytest", "-q", "-rs", "tests/clients", "--keywright", &program])
 }
 
 fn docs() -> Result<(), String> {

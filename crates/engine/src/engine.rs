@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Diagnostic, Diagnostics, ModuleName, ResourceKind};
-use keywright_module::Desired;
+use keywright_module::{Acceptance, Desired, Found, settle};
 use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::{Map, Value};
 
@@ -130,7 +130,8 @@ impl Engine {
         let basis = Basis { state: &state, facts: &facts, drift, moves, reinstated, rescue: self.options.rescue };
         let mut plan = plan(basis, desired, mode).map_err(EngineError::Refused)?;
         drift::look_ahead(&mut report, &plan.changes, &plan.moves);
-        plan.findings.extend(report.findings());
+        let accepted: Vec<Acceptance> = desired.iter().flat_map(|module| module.accepted.clone()).collect();
+        plan.findings.extend(settle(report.findings(), &accepted, Found::Drift));
         plan.drift_report = report;
         self.prove_assumptions(&plan).await?;
         Ok(opened.into_planned(plan, facts, state))

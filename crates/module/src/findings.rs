@@ -22,6 +22,8 @@ pub enum Found {
     Inputs,
     /// A plan, which knows the state, AWS and the proofs.
     Plan,
+    /// Whoever compares the state with AWS: a plan, and `drift`.
+    Drift,
 }
 
 /// A finding that somebody has accepted.
@@ -84,6 +86,10 @@ const fn planned(code: &'static str, meaning: &'static str) -> FindingInfo {
     FindingInfo { code, meaning, found: Found::Plan, can_be_accepted: true }
 }
 
+const fn drifted(code: &'static str, meaning: &'static str) -> FindingInfo {
+    FindingInfo { code, meaning, found: Found::Drift, can_be_accepted: true }
+}
+
 /// What nobody can wave through: the run could not be carried out, or the key would be lost.
 const fn binding(info: FindingInfo) -> FindingInfo {
     FindingInfo { can_be_accepted: false, ..info }
@@ -103,6 +109,8 @@ pub const FINDINGS: &[FindingInfo] = &[
     inputs("cloudfront-unavailable", "CloudFront is switched on where it does not exist"),
     inputs("cross-account-needs-iam", "Principals of other accounts need IAM policies of their own too"),
     inputs("event-bridge-unconditioned", "EventBridge may use the key without a condition on its source"),
+    drifted("foreign-grant", "A grant on the key was made by others"),
+    drifted("grants-unread", "The grants on the key could not be listed"),
     binding(planned("key-pending-deletion", "The key that is wanted is on its way out")),
     inputs("lifecycle-alarm-on-own-changes", "The lifecycle alarm also fires when keywright puts a policy"),
     binding(planned("lock-out", "Nobody provably could change the key policy afterwards")),
@@ -112,6 +120,7 @@ pub const FINDINGS: &[FindingInfo] = &[
     inputs("no-admin-role", "An input about the admin role has no effect: there is none"),
     binding(inputs("no-administrator", "Nobody is named who could change the key policy")),
     inputs("no-replica", "An input about the replica has no effect: there is none"),
+    binding(planned("own-role", "This run is a session of a role that would go")),
     inputs("policy-too-large", "The trust policy needs a raised quota"),
     planned("public-access", "The key would be open to people whom the policy does not name"),
     inputs("replica-decrypts-unwatched", "Decrypt calls with the replica are not watched"),

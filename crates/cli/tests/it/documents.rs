@@ -72,7 +72,11 @@ fn every_finding_has_its_page_and_its_row() {
             rest = after;
         }
         assert_eq!(rest.contains("It cannot be accepted"), !info.can_be_accepted, "{code}");
-        let found = if info.found == Found::Plan { "plan" } else { "inputs" };
+        let found = match info.found {
+            Found::Inputs => "inputs",
+            Found::Plan => "plan",
+            Found::Drift => "drift",
+        };
         let accepted = if info.can_be_accepted { "yes" } else { "no" };
         let row = format!("| [`{code}`]({code}.md) | {} | {found} | {accepted} |\n", info.meaning);
         assert!(index.contains(&row), "the index lacks:\n{row}");
@@ -83,8 +87,9 @@ fn every_finding_has_its_page_and_its_row() {
 fn every_finding_of_the_source_is_in_the_table() {
     let inputs = codes_in(&root().join("crates/module/src"), &["warning", "note"]);
     let plan = codes_in(&root().join("crates/engine/src/plan"), &["warning", "note", "error"]);
-    assert!(inputs.len() > 15 && plan.len() > 5, "the source is read: {inputs:?} {plan:?}");
-    for (codes, found) in [(inputs, Found::Inputs), (plan, Found::Plan)] {
+    let drift = codes_in(&root().join("crates/engine/src/drift"), &["warning", "note"]);
+    assert!(inputs.len() > 15 && plan.len() > 5 && drift.len() > 1, "the source is read: {inputs:?} {plan:?} {drift:?}");
+    for (codes, found) in [(inputs, Found::Inputs), (plan, Found::Plan), (drift, Found::Drift)] {
         for code in codes {
             let info = finding(&code).unwrap_or_else(|| panic!("`{code}` is not in FINDINGS"));
             assert_eq!(info.found, found, "{code}");
