@@ -273,6 +273,19 @@ fn a_link_ends_a_subscription_and_another_restores_it() {
 }
 
 #[test]
+fn a_link_does_not_restore_what_its_owner_has_ended() {
+    let client = prepared();
+    let web = Web::default();
+    subscribe(&client, &[]);
+    assert_eq!(delivered(&client, &web), 1);
+    let asked = web.document(0);
+    assert_eq!(follow(&client.aws, text(&asked["SubscribeURL"])).status(), 200);
+    client.query(Service::Sns, "Unsubscribe", &[("SubscriptionArn", &subscription(&client))]).ok();
+    assert_eq!(follow(&client.aws, text(&asked["SubscribeURL"])).status(), 400);
+    assert!(listed(&client).is_empty());
+}
+
+#[test]
 fn a_subscription_that_wants_signatures_is_not_ended_by_a_link() {
     let client = prepared();
     subscribe(&client, &[]);
