@@ -165,6 +165,17 @@ impl Aws {
         .await
     }
 
+    /// As [`Aws::settle`], blocking. What comes of it stays, whatever becomes of the call behind it.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(crate) fn settle_and_block(&self) -> Result<(), EnsureError> {
+        self.change(|world, inner| {
+            world.settle(inner.clock.now(), &inner.ids);
+            Ok(())
+        })
+    }
+
     /// Writes what waits and lets go of the folder. Clones answer every later call with an error.
     pub fn close(self) {
         let store = self.0.lock().store.take();
