@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -165,6 +166,17 @@ impl Aws {
         .await
     }
 
+    /// As [`Aws::settle`], blocking. What comes of it stays, whatever becomes of the call behind it.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(crate) fn settle_and_block(&self) -> Result<(), EnsureError> {
+        self.change(|world, inner| {
+            world.settle(inner.clock.now(), &inner.ids);
+            Ok(())
+        })
+    }
+
     /// Writes what waits and lets go of the folder. Clones answer every later call with an error.
     pub fn close(self) {
         let store = self.0.lock().store.take();
@@ -198,7 +210,10 @@ impl Aws {
         change: impl FnOnce(&mut World, &Inner) -> Result<T, EnsureError>,
     ) -> Result<(T, Ticket), EnsureError> {
         let mut shared = self.0.lock();
-        let outcome = change(&mut shared.world, &self.0);
+        let outcome = catch_unwind(AssertUnwindSafe(|| change(&mut shared.world, &self.0))).unwrap_or_else(|_| {
+            tracing::error!("a change from inside panicked");
+            Err(AwsError::internal().into())
+        });
         shared.observe_inside();
         let ticket = shared.conclude(outcome.is_ok())?;
         Ok((outcome?, ticket))
@@ -341,6 +356,17 @@ mod tests {
         let failed = client.aws.change(|world, inner| {
             iam::ensure_user(world, &user("ghost"), inner.clock.now(), &inner.ids)?;
             Err::<(), _>(EnsureError::Refused { message: "changed my mind".into() })
+        });
+        assert!(failed.is_err());
+        client.query(Service::Iam, "GetUser", &[("UserName", "ghost")]).is_error("NoSuchEntity");
+    }
+
+    #[test]
+    fn a_change_that_panics_halfway_leaves_nothing_behind() {
+        let client = Client::root();
+        let failed = client.aws.change::<()>(|world, inner| {
+            iam::ensure_user(world, &user("ghost"), inner.clock.now(), &inner.ids)?;
+            panic!("halfway")
         });
         assert!(failed.is_err());
         client.query(Service::Iam, "GetUser", &[("UserName", "ghost")]).is_error("NoSuchEntity");

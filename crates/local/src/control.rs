@@ -20,7 +20,9 @@ pub(crate) async fn answer(
     request: Request<Bytes>,
     peer: Option<SocketAddr>,
 ) -> Result<Response<Bytes>, Request<Bytes>> {
-    if request.uri().path() != PATH || !aws.inner().clock.is_manual() {
+    // What is signed may be for an object of S3 that has such a name.
+    let is_signed = request.headers().contains_key(header::AUTHORIZATION);
+    if request.uri().path() != PATH || is_signed || !aws.inner().clock.is_manual() {
         return Err(request);
     }
     let (status, body) = match attend(aws, &request, peer).await {
@@ -187,6 +189,22 @@ mod tests {
         }
         assert_eq!(clock.now(), before);
         assert_eq!(send(&aws, post(), body, NEAR).0, 200);
+    }
+
+    #[test]
+    fn an_object_that_is_called_like_the_clock_is_left_to_s3() {
+        let (aws, clock) = aws();
+        let before = clock.now();
+        for (request, body) in [
+            (Request::get("http://bucket-a.s3.eu-west-1.amazonaws.com/_keywright/clock"), ""),
+            (Request::put("http://bucket-a.localhost:4566/_keywright/clock"), "x"),
+            (post(), r#"{"advance":"15m"}"#),
+        ] {
+            let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=x");
+            let request = request.body(Bytes::from(body)).expect("a request");
+            assert!(block_on(answer(&aws, request, NEAR.parse().ok())).is_err(), "it is given back");
+        }
+        assert_eq!(clock.now(), before);
     }
 
     #[test]

@@ -73,11 +73,7 @@ impl Aws {
         parameters: Value,
     ) -> Result<Value, InsideError> {
         let mut answer = Err(AwsError::internal());
-        let settled = self.change(|world, inner| {
-            world.settle(inner.clock.now(), &inner.ids);
-            Ok(())
-        });
-        let changed = settled.and_then(|()| {
+        let changed = self.settle_and_block().and_then(|()| {
             self.change(|world, inner| {
                 answer = context(caller, region, world, inner.clock.now(), &inner.ids)
                     .and_then(|call| run(service, operation, parameters, &call, world));

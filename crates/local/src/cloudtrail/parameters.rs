@@ -70,7 +70,7 @@ fn bucket_parameters(operation: &str, members: &Map<String, Value>, payload: &[u
 
 fn bucket_policy(operation: &str, payload: &[u8]) -> Option<Value> {
     let is_policy = operation == "PutBucketPolicy" && payload.len() <= LARGEST;
-    serde_json::from_slice(payload).ok().filter(|_| is_policy)
+    is_policy.then(|| serde_json::from_slice(payload).ok()).flatten()
 }
 
 /// A member under the name that CloudTrail gives it, unless it is secret.

@@ -74,6 +74,10 @@ impl Route {
             self.put(&name, Some(value))?;
         }
         self.verify(&payload.bytes)?;
+        let longest = if self.operation == "PutObject" { usize::MAX } else { LONGEST_DOCUMENT };
+        if payload.bytes.len() > longest {
+            return Err(AwsError::new("MaxMessageLengthExceeded", 400, "Your request was too large."));
+        }
         if !PAYLOADS.contains(&self.operation) && !payload.bytes.is_empty() {
             let document = decode(&payload.bytes).ok_or_else(malformed_xml)?;
             self.members.insert("Document".into(), document);
@@ -247,6 +251,9 @@ fn operation(
 
 /// Operations that take the body as it is; the others take a document, or none.
 const PAYLOADS: [&str; 2] = ["PutObject", "PutBucketPolicy"];
+
+/// In bytes. What is read takes many times the room that it has on the wire.
+const LONGEST_DOCUMENT: usize = 1024 * 1024;
 
 /// Headers of HTTP that mean something to every operation: what does not know them refuses.
 const CONDITIONS: [&str; 6] =

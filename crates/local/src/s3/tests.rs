@@ -117,6 +117,17 @@ fn a_bucket_of_another_region_tells_where_it_is() {
 }
 
 #[test]
+fn a_document_has_not_the_length_of_an_object() {
+    let client = Client::operator().with_bucket("bucket-a");
+    let long = " ".repeat(1024 * 1024 + 1);
+    for path in ["/bucket-a?versioning", "/bucket-a?policy", "/bucket-a?replication"] {
+        refused(&client.put(path, &long), 400, "MaxMessageLengthExceeded");
+    }
+    refused(&client.put("/bucket-a?policy", &long[..1024 * 1024]), 400, "PolicyTooLarge");
+    ok(client.put("/bucket-a/k", &long));
+}
+
+#[test]
 fn only_an_empty_bucket_is_deleted() {
     let client = Client::operator().with_bucket("bucket-a");
     ok(client.put("/bucket-a/k", "x"));

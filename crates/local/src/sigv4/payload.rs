@@ -144,6 +144,9 @@ impl Chunks<'_> {
                 continue;
             }
             let (name, value) = line.split_once(':').ok_or_else(|| malformed("a trailer has no value"))?;
+            if trailers.len() == MOST_TRAILERS {
+                return Err(malformed("it has too many trailers"));
+            }
             match name.trim().to_ascii_lowercase().as_str() {
                 "x-amz-trailer-signature" => signature = Some(value.trim().to_owned()),
                 name => trailers.push((name.to_owned(), value.trim().to_owned())),
@@ -203,6 +206,8 @@ fn malformed(reason: &str) -> Refusal {
 const CHUNK: &str = "AWS4-HMAC-SHA256-PAYLOAD";
 const TRAILER: &str = "AWS4-HMAC-SHA256-TRAILER";
 const LONGEST_LINE: usize = 8 * 1024;
+/// A checksum and its kin; each takes far more room than its bytes on the wire.
+const MOST_TRAILERS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -274,5 +279,12 @@ mod tests {
         assert!(matches!(open("3", "x-amz-checksum-sha1", body), Err(Refusal::Chunks { .. })));
         assert!(matches!(open("3", "", "4\r\nabc\r\n0\r\n\r\n"), Err(Refusal::Chunks { .. })));
         assert!(matches!(open("3", "", "ffffffffffffffff\r\nabc\r\n0\r\n\r\n"), Err(Refusal::Chunks { .. })));
+        let many = |count: usize| -> &'static str {
+            let trailers: String = (0..count).map(|at| format!("t{at:02}:x\r\n")).collect();
+            format!("3\r\nabc\r\n0\r\n{trailers}\r\n").leak()
+        };
+        let names = |count: usize| (0..count).map(|at| format!("t{at:02}")).collect::<Vec<_>>().join(",");
+        assert_eq!(open("3", &names(16), many(16)).expect("as many as there may be").trailers.len(), 16);
+        assert!(matches!(open("3", &names(17), many(17)), Err(Refusal::Chunks { .. })));
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct ConfirmSubscriptionOutput {
 /// What a token confirms. The token itself is not kept: what is kept stands under its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Confirmable {
-    /// As it was when the token was made: one that was taken away since comes back.
+    /// As it was when the token was made: one that a link took away since comes back.
     subscription: Subscription,
     expires: Timestamp,
 }
@@ -111,6 +111,17 @@ pub(super) fn tell_of_end(world: &mut World, call: &CallContext, subscription: &
         let message_id = call.ids.uuid().to_string();
         let content = Content::UnsubscribeConfirmation { message_id, token, sent: call.now };
         delivery::enqueue(world, call, subscription, content);
+    }
+}
+
+/// Makes the tokens of a subscription worthless: whoever took it away has the last word.
+pub(super) fn forget(world: &mut World, subscription: &Subscription) {
+    let inside = format!("{}:", topic_key(&subscription.topic));
+    let tokens = world.sns.tokens.with_prefix(&inside);
+    let its: Vec<String> =
+        tokens.filter(|(_, known)| known.subscription.arn == subscription.arn).map(|(key, _)| key.clone()).collect();
+    for token in its {
+        world.sns.tokens.remove(&token);
     }
 }
 

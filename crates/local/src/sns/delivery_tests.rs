@@ -273,6 +273,40 @@ fn a_link_ends_a_subscription_and_another_restores_it() {
 }
 
 #[test]
+fn a_link_does_not_restore_what_its_owner_has_ended() {
+    let client = prepared();
+    let web = Web::default();
+    subscribe(&client, &[]);
+    assert_eq!(delivered(&client, &web), 1);
+    let asked = web.document(0);
+    assert_eq!(follow(&client.aws, text(&asked["SubscribeURL"])).status(), 200);
+    client.query(Service::Sns, "Unsubscribe", &[("SubscriptionArn", &subscription(&client))]).ok();
+    assert_eq!(follow(&client.aws, text(&asked["SubscribeURL"])).status(), 400);
+    assert!(listed(&client).is_empty());
+}
+
+#[test]
+fn what_time_brought_about_before_a_refused_message_stays() {
+    let client = prepared();
+    let key =
+        new_key(&client, &[cloudwatch_may("kms:GenerateDataKey*", ACCOUNT), cloudwatch_may("kms:Decrypt", ACCOUNT)]);
+    set_topic(&client, "KmsMasterKeyId", &key);
+    let alarm = json!({
+        "AlarmName": "quiet", "Namespace": "Ours", "MetricName": "Requests", "Statistic": "Sum", "Period": 60,
+        "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching", "OKActions": [TOPIC],
+    });
+    client.json(Service::CloudWatch, "PutMetricAlarm", &alarm).ok();
+    client.clock.advance(SignedDuration::from_mins(2));
+    ring(&client, "444455556666").expect_err("another account's");
+    assert_eq!(client.aws.inbox("inbox").len(), 1, "the alarm has rung");
+    client.query(Service::Sns, "ListTopics", &[]).ok();
+    assert_eq!(client.aws.inbox("inbox").len(), 1);
+    let calls = client.aws.calls();
+    assert_eq!(calls.iter().filter(|call| call.operation == "GenerateDataKey").count(), 1, "and once only");
+}
+
+#[test]
 fn a_subscription_that_wants_signatures_is_not_ended_by_a_link() {
     let client = prepared();
     subscribe(&client, &[]);

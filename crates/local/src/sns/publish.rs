@@ -42,16 +42,16 @@ impl Aws {
         message: &str,
     ) -> Result<String, InsideError> {
         let mut answer = Err(AwsError::internal());
-        let changed = self.change(|world, inner| {
-            let now = inner.clock.now();
-            world.settle(now, &inner.ids);
-            answer = AccountId::parse(source_arn.account())
-                .map_err(|error| invalid_parameter("SourceArn", &error.reason))
-                .and_then(|source_account| {
-                    let sender = ServiceSender { service, source_arn, source_account: &source_account };
-                    publish_from_service(world, now, &inner.ids, &sender, topic, subject, message)
-                });
-            answer.as_ref().map(drop).map_err(|error| EnsureError::from(error.clone()))
+        let changed = self.settle_and_block().and_then(|()| {
+            self.change(|world, inner| {
+                answer = AccountId::parse(source_arn.account())
+                    .map_err(|error| invalid_parameter("SourceArn", &error.reason))
+                    .and_then(|source_account| {
+                        let sender = ServiceSender { service, source_arn, source_account: &source_account };
+                        publish_from_service(world, inner.clock.now(), &inner.ids, &sender, topic, subject, message)
+                    });
+                answer.as_ref().map(drop).map_err(|error| EnsureError::from(error.clone()))
+            })
         });
         match (answer, changed) {
             (Ok(_), Err(_)) => Err(AwsError::internal().into()),

@@ -209,6 +209,7 @@ impl Operation for Unsubscribe {
         if subscription.authenticate_on_unsubscribe && !is_signed {
             return Err(needs_signature());
         }
+        confirmation::forget(world, &subscription);
         if !is_signed || subscription.owner != call.account {
             confirmation::tell_of_end(world, call, &subscription);
         }

@@ -12,7 +12,7 @@ pub(super) struct Parameters {
     pub(super) action: Option<String>,
     pub(super) version: Option<String>,
     root: Node,
-    /// A name stood there twice, and which value counts would be anybody's guess.
+    /// A name stood there twice, and which value counts would be anybody's guess; or there was no room for one.
     is_ambiguous: bool,
 }
 
@@ -22,13 +22,14 @@ impl Parameters {
     /// A `+` is a space in a form only. In a URI it is a plus: signatures do not tell `+` from `%2B` there.
     pub(super) fn read(uri_query: Option<&str>, body: &[u8]) -> Self {
         let mut parameters = Self::default();
+        let mut room = MOST_NODES;
         let uri_query = uri_query.unwrap_or_default().replace('+', "%2B");
         for (name, value) in form_urlencoded::parse(uri_query.as_bytes()).chain(form_urlencoded::parse(body)) {
             let value = value.into_owned();
             let earlier = match name.as_ref() {
                 "Action" => parameters.action.replace(value),
                 "Version" => parameters.version.replace(value),
-                _ => parameters.root.put(name.split('.').take(DEPTH), value),
+                _ => parameters.root.put(name.split('.').take(DEPTH), value, &mut room),
             };
             parameters.is_ambiguous |= earlier.is_some();
         }
@@ -83,12 +84,16 @@ struct Node {
 }
 
 impl Node {
-    /// Gives what stood there before.
-    fn put<'a>(&mut self, mut path: impl Iterator<Item = &'a str>, value: String) -> Option<String> {
-        match path.next() {
-            Some(step) => self.children.entry(step.to_owned()).or_default().put(path, value),
-            None => self.text.replace(value),
+    /// Gives what stood there before; the value itself where there is no room for it.
+    fn put<'a>(&mut self, mut path: impl Iterator<Item = &'a str>, value: String, room: &mut usize) -> Option<String> {
+        let Some(step) = path.next() else { return self.text.replace(value) };
+        if !self.children.contains_key(step) {
+            if *room == 0 {
+                return Some(value);
+            }
+            *room -= 1;
         }
+        self.children.entry(step.to_owned()).or_default().put(path, value, room)
     }
 
     fn into_value(mut self) -> Value {
@@ -127,6 +132,9 @@ fn into_entry(item: Value) -> Option<(String, Value)> {
 
 /// No parameter of any operation is nested deeper.
 const DEPTH: usize = 16;
+/// Steps of all names together: more than any operation's parameters have. Each takes hundreds of bytes, and names are
+/// read before it is known who sends them.
+const MOST_NODES: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -142,6 +150,14 @@ mod tests {
         for (query, form) in [(None, "A=1&B=2&A=1"), (Some("A=1"), "A=2"), (Some("Action=X"), "Action=Y&Version=1")] {
             assert_eq!(Parameters::read(query, form.as_bytes()).into_value(), None, "{query:?} {form}");
         }
+    }
+
+    #[test]
+    fn names_do_not_grow_into_a_forest_that_fills_the_memory() {
+        let form =
+            |names: usize| (0..names).map(|at| format!("{at}.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=&")).collect::<String>();
+        assert!(Parameters::read(None, form(MOST_NODES / DEPTH).as_bytes()).into_value().is_some());
+        assert_eq!(Parameters::read(None, form(MOST_NODES / DEPTH + 1).as_bytes()).into_value(), None);
     }
 
     /// The canonical request has `%2B` for both.

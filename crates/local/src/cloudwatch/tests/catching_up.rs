@@ -120,3 +120,19 @@ fn a_dense_day_and_a_silent_month_are_made_up_for() {
     let seen: Vec<String> = changes(&client, "a1").into_iter().map(|(_, change)| change).collect();
     assert_eq!(seen, ["INSUFFICIENT_DATA to ALARM", "ALARM to INSUFFICIENT_DATA"]);
 }
+
+#[test]
+fn a_century_passes_at_once() {
+    let client = Client::root();
+    let key = client.json(Service::Kms, "CreateKey", &json!({})).ok().value()["KeyMetadata"]["KeyId"].clone();
+    let rotation = json!({ "KeyId": key, "RotationPeriodInDays": 90 });
+    client.json(Service::Kms, "EnableKeyRotation", &rotation).ok();
+    let change = json!({ "EvaluationPeriods": 1, "DatapointsToAlarm": 1, "TreatMissingData": "missing" });
+    call(&client, "PutMetricAlarm", &watch("a1", &change)).ok();
+    publish(&client, 500.0);
+    pass(&client, 36_525 * 86_400);
+    let seen: Vec<String> = changes(&client, "a1").into_iter().map(|(_, change)| change).collect();
+    assert!(seen.is_empty(), "history is kept for 30 days: {seen:?}");
+    assert_eq!(state(&client, "a1"), "INSUFFICIENT_DATA");
+    client.json(Service::Kms, "DescribeKey", &json!({ "KeyId": key })).ok();
+}
