@@ -452,7 +452,10 @@ fn carry_over(mut facts: Facts, moves: &[Move], state: &mut State) -> Facts {
             facts.observed.insert(to.clone(), observed);
         }
         if let Some(actor) = facts.actors.remove(&from) {
-            facts.actors.insert(to, actor);
+            facts.actors.insert(to.clone(), actor);
+        }
+        if let Some(grants) = facts.grants.remove(&from) {
+            facts.grants.insert(to, grants);
         }
     }
     facts

@@ -330,6 +330,31 @@ fn everybody_of_the_account_is_not_the_public_but_everybody_is() {
 }
 
 #[test]
+fn a_condition_that_nearly_everybody_meets_is_none_that_keeps_the_public_out() {
+    let verdict = |condition: &str| {
+        let open = statement(&format!(r#""Principal":"*","Action":"kms:Decrypt","Condition":{{{condition}}}"#));
+        no_public_access(&Fixture::of(&[&open]).access()).verdict
+    };
+    for wide in [
+        r#""StringLike":{"aws:PrincipalOrgID":"o-*"}"#,
+        r#""StringLike":{"aws:SourceVpc":"vpc-*"}"#,
+        r#""StringLike":{"aws:userid":"*:*"}"#,
+        r#""IpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]}"#,
+    ] {
+        let verdict = verdict(wide);
+        assert!(matches!(verdict, Verdict::Refuted { .. }), "{wide}: {verdict:#?}");
+    }
+    for narrow in [
+        r#""StringLike":{"aws:PrincipalOrgID":"o-1"}"#,
+        r#""StringEquals":{"aws:SourceVpc":"vpc-1"}"#,
+        r#""StringLike":{"aws:userid":"AROAIOSFODNN7EXAMPLE:*"}"#,
+        r#""IpAddress":{"aws:SourceIp":"192.0.2.0/24"}"#,
+    ] {
+        assert_proved(&verdict(narrow));
+    }
+}
+
+#[test]
 fn patterns_of_names_are_told_apart() {
     let team = statement(
         r#""Principal":"*","Action":"kms:Decrypt","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*-admin"}}"#,

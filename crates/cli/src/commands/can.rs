@@ -1,5 +1,6 @@
 use keywright_model::{Diagnostic, Diagnostics, Partition};
-use keywright_policy::{Principal, Request, ask};
+use keywright_policy::prove::resources_by_key_id;
+use keywright_policy::{Document, Effect, Match, Principal, Request, ask};
 use serde_json::json;
 
 use super::End;
@@ -56,6 +57,9 @@ fn own_policies(arguments: &CanArguments) -> Result<Option<OwnPolicies>, Diagnos
 
 fn answer(mut subject: Subject, arguments: &CanArguments, own: Option<&OwnPolicies>) -> Result<Answer, Diagnostic> {
     let caller = caller(&subject, arguments)?;
+    if own.is_some() && subject::identity_arn(&caller).is_none() {
+        return Err(no_identity());
+    }
     if let (Some(own), Some(arn)) = (own, subject::identity_arn(&caller)) {
         subject.identities.retain(|it| it.arn != *arn);
         let (policies, boundary) = (own.policies.clone(), own.boundary.clone());
@@ -64,7 +68,35 @@ fn answer(mut subject: Subject, arguments: &CanArguments, own: Option<&OwnPolici
     let request = request(&subject, caller, arguments);
     let is_known = subject.knows_policies_of(&request.principal);
     let ruling = ask(&request, &subject.policies(&request.principal), is_known);
+    if ruling.decision.is_allowed() {
+        check_known(&subject, &request.principal)?;
+    }
     Ok(Answer { subject, request, ruling })
+}
+
+/// A `Deny` on a key by its ID may be one on this key, and so is no yes while its ID is not known.
+fn check_known(subject: &Subject, caller: &Principal) -> Result<(), Diagnostic> {
+    if subject.is_key_id_known() {
+        return Ok(());
+    }
+    let identity = subject.identity(caller).into_iter().flat_map(|it| it.policies.iter().chain(&it.boundary));
+    let documents = std::iter::once(&subject.policy.document).chain(identity.map(|it| &it.document));
+    let sparing: Vec<Document> = documents.map(sparing).collect();
+    let mut named = sparing.iter().flat_map(resources_by_key_id);
+    let may_be_it = |it: &&str| *it != subject.key.as_str() && !it.contains(":alias/");
+    match named.find(may_be_it) {
+        Some(named) => Err(subject.unknown_key(named)),
+        None => Ok(()),
+    }
+}
+
+/// The statements by which a key of an ID that is named has less than others.
+fn sparing(document: &Document) -> Document {
+    let mut document = document.clone();
+    document.statements.retain(|it| {
+        matches!((it.effect, &it.resource), (Effect::Deny, Some(Match::Is(_))) | (Effect::Allow, Some(Match::IsNot(_))))
+    });
+    document
 }
 
 fn caller(subject: &Subject, arguments: &CanArguments) -> Result<Principal, Diagnostic> {
@@ -98,6 +130,12 @@ fn request(subject: &Subject, caller: Principal, arguments: &CanArguments) -> Re
         request.context.set_many(CONTEXT_KEYS, names);
     }
     request
+}
+
+fn no_identity() -> Diagnostic {
+    Diagnostic::error("no-identity", "only users and roles have IAM policies and boundaries")
+        .because("an account's root user and a service have none, so what was given would not count")
+        .help("leave `--identity-policy` and `--boundary` out, or name a user or a role")
 }
 
 fn encryption_context_name(key: &str) -> Option<&str> {

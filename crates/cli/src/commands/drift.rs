@@ -1,6 +1,6 @@
 use keywright_engine::{DriftReport, Engine, StateStore};
 use keywright_model::{Diagnostic, Diagnostics};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::End;
 use super::plan::{options, told};
@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: &DriftArguments) -> Result<End, Diagnostics> 
     if configuration.json {
         let mut data = report.to_json();
         if let Some(fields) = data.as_object_mut() {
-            fields.insert("is_drift".to_owned(), json!(report.is_drift()));
+            fields.insert("is_drift".to_owned(), is_drift(&report));
             fields.insert("diagnostics".to_owned(), diagnostics::data(&unknown(&report)));
             fields.insert("aws_calls".to_owned(), json!(calls));
         }
@@ -44,6 +44,14 @@ fn end(report: &DriftReport) -> End {
         (true, _) => End::Changes,
         (false, true) => End::Fine,
         (false, false) => End::Failed,
+    }
+}
+
+/// Whether something was changed outside; null where that is not known.
+fn is_drift(report: &DriftReport) -> Value {
+    match end(report) {
+        End::Failed => Value::Null,
+        _ => json!(report.is_drift()),
     }
 }
 

@@ -61,15 +61,7 @@ fn check_known(subjects: &[Subject], claims: &[Claim]) -> Result<(), Diagnostics
         let documents = std::iter::once(&subject.policy.document).chain(old);
         let named: Vec<&str> = documents.flat_map(resources_by_key_id).collect();
         if let Some(first) = named.first() {
-            errors.push(
-                Diagnostic::error(
-                    "unknown-key",
-                    format!("it is not known whether `{first}` is the key of this policy"),
-                )
-                .at_opt(subject.policy.place.clone(), "")
-                .because("a `Resource` other than `*` applies to that key only")
-                .help("say which key the policy is of: `--key ARN`"),
-            );
+            errors.push(subject.unknown_key(first));
         }
     }
     if errors.has_errors() { Err(errors) } else { Ok(()) }

@@ -12,7 +12,7 @@ use super::{summary, values};
 pub(crate) fn text(report: &DriftReport) -> String {
     let mut text = departures(report);
     if text.is_empty() {
-        text.push_str(NO_DRIFT);
+        text.push_str(if report.unread_grants.is_empty() { NO_DRIFT } else { NONE_SEEN });
         text.push('\n');
     }
     for (address, reason) in &report.unread_grants {
@@ -152,6 +152,7 @@ fn indented(lines: &str) -> String {
 
 const CHANGED: &str = "Changed outside of keywright since the state was written:";
 const NO_DRIFT: &str = "No drift. Nothing was changed outside of keywright since the state was written.";
+const NONE_SEEN: &str = "Nothing that could be read was changed outside of keywright since the state was written.";
 const INDENT: usize = 6;
 
 #[cfg(test)]
@@ -179,5 +180,13 @@ mod tests {
     #[test]
     fn no_drift_is_said() {
         assert_eq!(text(&DriftReport::default()), NO_DRIFT);
+    }
+
+    #[test]
+    fn no_drift_is_not_said_where_something_could_not_be_read() {
+        let Departure { address, .. } = departure(Change::Gone, Outlook::Left);
+        let unread_grants = vec![(address, "denied".to_owned())];
+        let told = text(&DriftReport { unread_grants, ..DriftReport::default() });
+        assert!(!told.contains("No drift") && told.contains("cannot be listed"), "{told}");
     }
 }

@@ -3,18 +3,24 @@
 use std::collections::BTreeSet;
 
 use keywright_model::{AccountId, Arn, Diagnostic, KeyId, Partition, Region};
-use keywright_policy::{Document, Match, PrincipalPattern};
+use keywright_policy::{Document, Effect, Match, PrincipalPattern, Statement};
 
 use super::PolicyText;
 
-/// The account whose root the policy names, if it is one only; else the only account that it names at all.
+/// The account to whose root the policy gives the whole key, if it is one only; else the only account that it names at
+/// all. To use the key, the root of another account is named as well.
 pub(super) fn account(policy: &PolicyText) -> Result<AccountId, Diagnostic> {
     let names = policy.document.principals().filter_map(|it| match it {
         PrincipalPattern::Aws(name) => Some(name.as_str()),
         _ => None,
     });
     let names: Vec<&str> = names.collect();
-    let roots: BTreeSet<AccountId> = names.iter().filter_map(|name| root_account(name)).collect();
+    let giving = policy.document.statements.iter().filter(|it| gives_all(it)).filter_map(|it| it.principal.as_ref());
+    let given = giving.flat_map(Match::inner).filter_map(|it| match it {
+        PrincipalPattern::Aws(name) => root_account(name),
+        _ => None,
+    });
+    let roots: BTreeSet<AccountId> = given.collect();
     let of_arns = names.iter().filter_map(|name| AccountId::parse(Arn::parse(name).ok()?.account()).ok());
     let callers = policy.document.statements.iter().flat_map(|it| &it.conditions);
     let callers = callers.filter(|it| it.key.eq_ignore_ascii_case("kms:CallerAccount")).flat_map(|it| &it.values);
@@ -34,6 +40,14 @@ pub(super) fn account(policy: &PolicyText) -> Result<AccountId, Diagnostic> {
                 .help("give `--account ID`, or `--key ARN`"))
         }
     }
+}
+
+fn gives_all(statement: &Statement) -> bool {
+    let actions = statement.action.as_ref();
+    let is_all = |it: &String| it == "*" || it.eq_ignore_ascii_case("kms:*");
+    statement.effect == Effect::Allow
+        && matches!(statement.principal, Some(Match::Is(_)))
+        && actions.is_some_and(|it| matches!(it, Match::Is(all) if all.iter().any(is_all)))
 }
 
 fn root_account(name: &str) -> Option<AccountId> {

@@ -176,6 +176,14 @@ impl Subject {
         self.key.resource() != format!("key/{}", unknown_key_id())
     }
 
+    /// That a policy names a key by its ID, and it is not known whether that is this one.
+    pub(crate) fn unknown_key(&self, named: &str) -> Diagnostic {
+        Diagnostic::error("unknown-key", format!("it is not known whether `{named}` is the key of this policy"))
+            .at_opt(self.policy.place.clone(), "")
+            .because("a `Resource` other than `*` applies to that key only")
+            .help("say which key the policy is of: `--key ARN`")
+    }
+
     /// The place of a statement of the key policy, by its number from 0; else of what it was rendered from.
     pub(crate) fn place_of(&self, statement: usize) -> Option<Span> {
         self.policy.place_of(statement)

@@ -208,6 +208,40 @@ fn a_policy_that_is_known_after_apply_only_is_an_error() {
 }
 
 #[test]
+fn a_deny_on_a_key_by_its_id_is_no_yes_while_the_key_is_not_known() {
+    let folder = Folder::new("");
+    let user = json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:user/me")});
+    let mut deny = allow(user.clone(), "kms:Decrypt");
+    deny["Effect"] = json!("Deny");
+    deny["Resource"] = json!([KEY, KEY.replace("eu-west-1", "eu-west-2")]);
+    let named = file(&folder, "deny.json", &policy(json!([allow(user, "kms:*"), deny])));
+    run(&["can", "user/me", "Decrypt", "--policy", &named]).fails_with(&["unknown-key", "--key ARN"]);
+    assert_eq!(decisions(&["user/me", "Decrypt", KEY, "--policy", &named]), ["explicitDeny"]);
+}
+
+#[test]
+fn policies_of_somebody_who_can_have_none_are_not_passed_over() {
+    let folder = Folder::new("");
+    let deny = json!([{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}]);
+    let deny = file(&folder, "deny.json", &policy(deny));
+    let open = file(&folder, "open.json", &policy(json!([allow(root(), "kms:*")])));
+    run(&["can", "root", "Decrypt", "--policy", &open, "--identity-policy", &deny]).fails_with(&["no-identity"]);
+    run(&["can", "root", "Decrypt", "--policy", &open]).succeeds();
+}
+
+#[test]
+fn another_account_that_may_use_the_key_is_not_taken_for_its_own() {
+    let folder = Folder::new("");
+    let boss = allow(json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:role/boss")}), "kms:*");
+    let guest = allow(json!({"AWS": "arn:aws:iam::444455556666:root"}), "kms:Decrypt");
+    let shared = file(&folder, "shared.json", &policy(json!([boss, guest.clone()])));
+    run(&["can", "root", "Decrypt", "--policy", &shared]).fails_with(&["unknown-account"]);
+    let with_root = file(&folder, "root.json", &policy(json!([allow(root(), "kms:*"), guest])));
+    let answer = asked(&["can", "root", "Decrypt", "--policy", &with_root])["answers"][0].clone();
+    assert!(answer["key_arn"].to_string().contains(ACCOUNT), "{answer:#}");
+}
+
+#[test]
 fn keywrights_own_plan_answers_as_its_folder_does() {
     let folder = Folder::with_inputs("  kms_root_access = false\n  enable_kms_admin_role = true");
     let plan = folder.local("plan", &["--json"]).succeeds().stdout;

@@ -6,6 +6,7 @@ use keywright_model::{Address, Arn, Diagnostic, ResourceKind};
 use serde_json::Value;
 
 use super::{Change, Departure, DriftReport, Outlook, OwnedGrant};
+use crate::address::InstanceKey;
 use crate::facts::Facts;
 use crate::provider::KeyGrant;
 use crate::state::State;
@@ -23,6 +24,19 @@ pub(super) fn add(report: &mut DriftReport, before: &State, facts: &Facts) {
                 }
             }
         }
+    }
+}
+
+/// The grants on a key that others made, those of AWS services aside; why not, where they could not be listed.
+pub(crate) fn foreign_grants<'a>(state: &State, facts: &'a Facts, key: &Address) -> Result<Vec<&'a KeyGrant>, &'a str> {
+    let (known, arn) = (known_ids(state), arn_of(state, key));
+    match (facts.grants.get(&InstanceKey::current(key)), arn) {
+        (Some(Err(reason)), _) => Err(reason),
+        (Some(Ok(grants)), Some(arn)) => {
+            let is_foreign = |it: &&KeyGrant| !known.contains(it.grant_id.as_str()) && !is_of_service(it, &arn);
+            Ok(grants.iter().filter(is_foreign).collect())
+        }
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -15,6 +15,7 @@ use keywright_policy::Access;
 use serde_json::Value;
 
 pub(crate) use compare::compare;
+pub(crate) use grants::foreign_grants;
 pub(crate) use outlook::look_ahead;
 
 use crate::provider::KeyGrant;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keywright_model::{AccountId, Arn};
 use keywright_policy::prove::{KeyAccess, gives_nothing_new};
-use keywright_policy::{Access, Document, Match, PolicyKind, PrincipalPattern, access_changes, equivalent};
+use keywright_policy::{Access, Document, Effect, Match, PolicyKind, PrincipalPattern, access_changes, equivalent};
 
 use super::{Change, PolicyOf};
 
@@ -44,12 +44,17 @@ fn keep_what_is_not_disproved(
 ) {
     let Ok(account) = AccountId::parse(key.account()) else { return };
     let (before, after) = (KeyAccess::new(key, &account, before), KeyAccess::new(key, &account, after));
-    if !gained.is_empty() && gives_nothing_new(&before, &after).verdict.is_proved() {
+    if may_be_disproved(gained) && gives_nothing_new(&before, &after).verdict.is_proved() {
         gained.clear();
     }
-    if !lost.is_empty() && gives_nothing_new(&after, &before).verdict.is_proved() {
+    if may_be_disproved(lost) && gives_nothing_new(&after, &before).verdict.is_proved() {
         lost.clear();
     }
+}
+
+/// A `Deny` also decides about what grants give, and no grants are looked at here.
+fn may_be_disproved(told: &[Access]) -> bool {
+    !told.is_empty() && told.iter().all(|access| access.effect == Effect::Allow)
 }
 
 fn deleted(document: &Document) -> BTreeSet<String> {
@@ -131,6 +136,15 @@ mod tests {
         );
         let deny = json!({"Effect": "Deny", "Principal": {"AWS": ROLE}, "Action": "kms:Decrypt", "Resource": "*"});
         check(&before, &[before[0].clone(), deny], &[], &[ROLE]);
+    }
+
+    #[test]
+    fn a_deny_on_who_has_a_grant_only_is_told() {
+        let before = [allow(ROLE, json!("kms:Decrypt"))];
+        let granted = "arn:aws:iam::111122223333:role/granted";
+        let deny = json!({"Effect": "Deny", "Principal": {"AWS": granted}, "Action": "kms:Decrypt", "Resource": "*"});
+        check(&before, &[before[0].clone(), deny.clone()], &[], &[granted]);
+        check(&[before[0].clone(), deny], &before, &[granted], &[]);
     }
 
     #[test]

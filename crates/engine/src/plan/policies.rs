@@ -17,7 +17,7 @@ pub(super) fn complete(plan: &mut Plan, basis: &Basis<'_>, desired: &[Desired], 
     for module in desired {
         if plan.mode == Mode::Normal {
             add_prerequisites(plan, basis, module, errors);
-            let locked = prove(plan, module, errors);
+            let locked = prove(plan, basis, module, errors);
             add_policies(plan, basis, module, &locked, errors);
         }
         add_delegations(plan, basis, module);
@@ -48,8 +48,8 @@ fn missing_role(prerequisite: &keywright_module::Prerequisite) -> Diagnostic {
 }
 
 /// Proves what the final policies mean, or refuses. Gives the keys that it refuses.
-fn prove(plan: &mut Plan, module: &Desired, errors: &mut Diagnostics) -> Vec<Address> {
-    let proofs = prove::prove(plan, module);
+fn prove(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, errors: &mut Diagnostics) -> Vec<Address> {
+    let proofs = prove::prove(plan, basis, module);
     plan.proofs.extend(proofs.proofs);
     plan.administrators.extend(proofs.administrators);
     let (refused, told) = refusals(settle(proofs.findings, &module.accepted, Found::Plan));
@@ -83,7 +83,7 @@ fn add_policies(plan: &mut Plan, basis: &Basis<'_>, module: &Desired, locked: &[
                     leaves: false,
                     deposed: None,
                 };
-                let proofs = prove::prove_change(&mut put, plan, module);
+                let proofs = prove::prove_change(&mut put, plan, basis, module);
                 plan.proofs.extend(proofs);
                 plan.key_policies.push(put);
             }

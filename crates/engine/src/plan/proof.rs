@@ -75,6 +75,14 @@ impl Proof {
         self
     }
 
+    /// What else was taken for granted, where it is proved.
+    pub(super) fn assuming(mut self, assumption: Option<&str>) -> Self {
+        if self.is_proved() {
+            self.assumptions.extend(assumption.map(str::to_owned));
+        }
+        self
+    }
+
     /// Whether the claim holds.
     pub fn is_proved(&self) -> bool {
         self.verdict == Conclusion::Proved

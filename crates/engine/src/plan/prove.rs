@@ -9,13 +9,15 @@ use keywright_policy::prove::{
     Control, Deputy, KeyAccess, Scope, Unknown, Verdict, Who, confused_deputies, gives_nothing_new, no_public_access,
     nobody_can, principals_by_arn, somebody_keeps_control,
 };
-use keywright_policy::{ContextConstraint, Document, Grant, Grantee, Match, Principal, PrincipalPattern};
+use keywright_policy::{ContextConstraint, Document, Effect, Grant, Grantee, Match, Principal, PrincipalPattern};
 use serde_json::Value;
 
-use super::change::{Administrator, KeyPolicyChange, Plan, ResourceChange};
+use super::Basis;
+use super::change::{Action, Administrator, KeyPolicyChange, Plan, ResourceChange};
 use super::proof::{Claim, Proof, told};
 use crate::authority::{self, KeyPlace};
-use crate::provider::Attributes;
+use crate::drift::foreign_grants;
+use crate::provider::{Attributes, KeyGrant};
 
 /// What the proofs of one module come to.
 #[derive(Debug, Default)]
@@ -29,15 +31,17 @@ pub(super) struct Proofs {
 }
 
 /// Proves what can be proved of each final policy of a module.
-pub(super) fn prove(plan: &Plan, module: &Desired) -> Proofs {
+pub(super) fn prove(plan: &Plan, basis: &Basis<'_>, module: &Desired) -> Proofs {
     let mut proofs = Proofs::default();
     let mut remarks = Vec::new();
     for (key, place, document) in final_policies(module) {
         let Some(arn) = place.arn() else { continue };
-        let grants = grants_on(&key, plan, module);
-        let mut access = KeyAccess::new(&arn, &place.account, document);
-        access.grants = grants.iter().map(PlannedGrant::as_grant).collect();
-        let one = OneKey { key, place: &place, access, module, caller: &plan.caller.arn };
+        let grants = Grants::on(&key, plan, basis, module);
+        let mut own = KeyAccess::new(&arn, &place.account, document);
+        own.grants = grants.own.iter().map(PlannedGrant::as_grant).collect();
+        let access = KeyAccess { grants: grants.all(), ..own.clone() };
+        let unlisted = grants.unlisted;
+        let one = OneKey { key, place: &place, access, own, unlisted, module, caller: &plan.caller.arn };
         one.control(&mut proofs);
         one.root(&mut proofs, &mut remarks);
         one.public(&mut proofs, &mut remarks);
@@ -50,18 +54,19 @@ pub(super) fn prove(plan: &Plan, module: &Desired) -> Proofs {
 }
 
 /// Proves what a policy that is put gives and takes, against the one that stands.
-pub(super) fn prove_change(change: &mut KeyPolicyChange, plan: &Plan, module: &Desired) -> Vec<Proof> {
+pub(super) fn prove_change(
+    change: &mut KeyPolicyChange,
+    plan: &Plan,
+    basis: &Basis<'_>,
+    module: &Desired,
+) -> Vec<Proof> {
     let place = KeyPlace { account: module.account.clone(), region: change.region.clone() };
     let before = change.before.as_deref().and_then(authority::read);
     let (Some(arn), Some(before), Some(after)) = (place.arn(), before, authority::read(&change.after)) else {
         return Vec::new();
     };
-    let grants = grants_on(&change.key, plan, module);
-    let access = |document| {
-        let mut access = KeyAccess::new(&arn, &place.account, document);
-        access.grants = grants.iter().map(PlannedGrant::as_grant).collect();
-        access
-    };
+    let grants = Grants::on(&change.key, plan, basis, module);
+    let access = |document| KeyAccess { grants: grants.all(), ..KeyAccess::new(&arn, &place.account, document) };
     let (before, after) = (access(&before), access(&after));
     let mut proofs = Vec::new();
     for (claim, old, new) in [(Claim::GivesNothingNew, &before, &after), (Claim::TakesNothingAway, &after, &before)] {
@@ -72,7 +77,7 @@ pub(super) fn prove_change(change: &mut KeyPolicyChange, plan: &Plan, module: &D
             Claim::GivesNothingNew => change.gained_actions = actions,
             _ => change.lost_actions = actions,
         }
-        proofs.push(Proof::new(&change.key, claim, &gains.verdict));
+        proofs.push(Proof::new(&change.key, claim, &gains.verdict).assuming(grants.unlisted));
     }
     proofs
 }
@@ -82,6 +87,10 @@ struct OneKey<'a> {
     key: Address,
     place: &'a KeyPlace,
     access: KeyAccess<'a>,
+    /// The same without grants that others made: no change of the inputs takes those away, so nothing is refused for them.
+    own: KeyAccess<'a>,
+    /// What is assumed where the grants of others could not be listed.
+    unlisted: Option<&'static str>,
     module: &'a Desired,
     caller: &'a Arn,
 }
@@ -133,15 +142,17 @@ impl OneKey<'_> {
         if self.module.administration.root_access {
             return;
         }
-        let mut names = principals_by_arn(&self.access);
-        names.extend(other_accounts(self.access.key_policy, self.place));
-        let answer = nobody_can(&self.access, &Who::AllBut(names), &["kms:*"], Scope::DIRECT);
-        self.push(Claim::RootIsGone, &answer.verdict, "root-not-gone", proofs, remarks);
+        let gone = |access: &KeyAccess<'_>| {
+            let mut names = principals_by_arn(access);
+            names.extend(other_accounts(access.key_policy, self.place));
+            nobody_can(access, &Who::AllBut(names), &["kms:*"], Scope::DIRECT).verdict
+        };
+        self.push(Claim::RootIsGone, &gone, "root-not-gone", proofs, remarks);
     }
 
     fn public(&self, proofs: &mut Proofs, remarks: &mut Vec<Remark>) {
-        let answer = no_public_access(&self.access);
-        self.push(Claim::NoPublicAccess, &answer.verdict, "public-access", proofs, remarks);
+        let closed = |access: &KeyAccess<'_>| no_public_access(access).verdict;
+        self.push(Claim::NoPublicAccess, &closed, "public-access", proofs, remarks);
     }
 
     /// The admin role manages, and does not use. What IAM policies give it besides is their business.
@@ -149,11 +160,14 @@ impl OneKey<'_> {
         let Some(role) = &self.module.administration.admin_role else { return };
         let who = Who::These(vec![role.arn.to_string()]);
         let answer = nobody_can(&self.access, &who, USE_ACTIONS, Scope::DIRECT);
-        let by_iam_only = answer.verdict.witness().is_some_and(|it| it.needs_own_policy);
-        let proof = Proof::new(&self.key, Claim::AdminRoleCannotUse, &answer.verdict);
+        let proof = Proof::new(&self.key, Claim::AdminRoleCannotUse, &answer.verdict).assuming(self.unlisted);
         proofs.proofs.push(proof.with_escalations(&answer.escalations));
-        if !answer.verdict.is_proved() && !by_iam_only {
-            remarks.push(Remark::new("admin-role-can-decrypt", &self.key, reason(&answer.verdict)));
+        // One request shows one way: what the account leaves to IAM policies must not hide what a statement gives.
+        let named = without_delegation(self.access.key_policy);
+        let by_name =
+            nobody_can(&KeyAccess { key_policy: &named, ..self.access.clone() }, &who, USE_ACTIONS, Scope::DIRECT);
+        if !by_name.verdict.is_proved() {
+            remarks.push(Remark::new("admin-role-can-decrypt", &self.key, reason(&by_name.verdict)));
         }
     }
 
@@ -169,10 +183,19 @@ impl OneKey<'_> {
         }
     }
 
-    fn push(&self, claim: Claim, verdict: &Verdict, code: &'static str, proofs: &mut Proofs, all: &mut Vec<Remark>) {
-        proofs.proofs.push(Proof::new(&self.key, claim, verdict));
-        if !verdict.is_proved() {
-            all.push(Remark::new(code, &self.key, reason(verdict)));
+    fn push(
+        &self,
+        claim: Claim,
+        verdict: &dyn Fn(&KeyAccess<'_>) -> Verdict,
+        code: &'static str,
+        proofs: &mut Proofs,
+        all: &mut Vec<Remark>,
+    ) {
+        let told = verdict(&self.access);
+        proofs.proofs.push(Proof::new(&self.key, claim, &told).assuming(self.unlisted));
+        let ours = if self.access.grants.len() == self.own.grants.len() { told } else { verdict(&self.own) };
+        if !ours.is_proved() {
+            all.push(Remark::new(code, &self.key, reason(&ours)));
         }
     }
 }
@@ -259,6 +282,25 @@ fn other_accounts(document: &Document, place: &KeyPlace) -> Vec<String> {
     principals.flatten().filter_map(account).filter(|it| it != place.account.as_str()).collect()
 }
 
+/// The policy without what it leaves to the IAM policies of accounts.
+fn without_delegation(document: &Document) -> Document {
+    let mut document = document.clone();
+    let is_account = |it: &PrincipalPattern| match it {
+        PrincipalPattern::Aws(name) => {
+            name.len() == 12 || Arn::parse(name).is_ok_and(|arn| arn.service() == "iam" && arn.resource() == "root")
+        }
+        _ => false,
+    };
+    document.statements.retain_mut(|statement| match (&statement.effect, &mut statement.principal) {
+        (Effect::Allow, Some(Match::Is(principals))) => {
+            principals.retain(|it| !is_account(it));
+            !principals.is_empty()
+        }
+        _ => true,
+    });
+    document
+}
+
 fn final_policies(module: &Desired) -> Vec<(Address, KeyPlace, &Document)> {
     let key = |kind| module.resources.iter().map(|it| &it.address).find(move |address| address.kind == kind).cloned();
     let place = |region: &Region| KeyPlace { account: module.account.clone(), region: region.clone() };
@@ -272,6 +314,46 @@ fn final_policies(module: &Desired) -> Vec<(Address, KeyPlace, &Document)> {
         policies.push((replica, place(region), policy));
     }
     policies
+}
+
+/// The grants that a key will have.
+struct Grants<'a> {
+    own: Vec<PlannedGrant>,
+    foreign: Vec<&'a KeyGrant>,
+    unlisted: Option<&'static str>,
+}
+
+impl<'a> Grants<'a> {
+    /// Those of the plan, and those that others made on the key as it stands.
+    fn on(key: &Address, plan: &Plan, basis: &Basis<'a>, module: &Desired) -> Self {
+        let stands = plan.changes.iter().any(|it| {
+            it.address == *key && it.deposed.is_none() && !matches!(it.action, Action::Create | Action::Replace { .. })
+        });
+        let listed = if stands { foreign_grants(basis.state, basis.facts, key) } else { Ok(Vec::new()) };
+        let unlisted = listed.is_err().then_some(UNLISTED);
+        Self { own: grants_on(key, plan, module), foreign: listed.unwrap_or_default(), unlisted }
+    }
+
+    fn all(&self) -> Vec<Grant<'_>> {
+        self.own.iter().map(PlannedGrant::as_grant).chain(self.foreign.iter().map(|it| as_grant(it))).collect()
+    }
+}
+
+fn as_grant(grant: &KeyGrant) -> Grant<'_> {
+    let party = |name| if str::starts_with(name, "arn:") { Grantee::Arn(name) } else { Grantee::Service(name) };
+    let (equals, subset) = (&grant.encryption_context_equals, &grant.encryption_context_subset);
+    Grant {
+        id: &grant.grant_id,
+        grantee: party(&grant.grantee),
+        retiring: grant.retiring.as_deref().map(party),
+        operations: &grant.operations,
+        encryption_context: match (equals.is_empty(), subset.is_empty()) {
+            (false, _) => ContextConstraint::Equals(equals),
+            (true, false) => ContextConstraint::Subset(subset),
+            (true, true) => ContextConstraint::Any,
+        },
+        source_arn: grant.source_arn.as_deref(),
+    }
 }
 
 /// A grant as the plan leaves it.
@@ -389,6 +471,8 @@ fn not_proved(reason: &Unknown, lasting: &[&str]) -> String {
     let of = if lasting.is_empty() { "the account".to_owned() } else { format!("`{}`", lasting.join("`, `")) };
     format!("it cannot be proved of {of}: {reason}")
 }
+
+const UNLISTED: &str = "there are no grants on the key but those of the plan: they could not be listed";
 
 /// What the admin role must not have.
 const USE_ACTIONS: &[&str] = &["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"];

@@ -1,7 +1,7 @@
 //! What a plan proves of the key policies, and what it refuses for want of a proof.
 
-use keywright_engine::{Claim, Conclusion, Mode, Plan, SavedPlan};
-use keywright_model::{Diagnostic, Severity};
+use keywright_engine::{Claim, Conclusion, KeyGrant, Mode, Plan, SavedPlan};
+use keywright_model::{Arn, Diagnostic, ResourceKind, Severity};
 use keywright_module::Desired;
 use keywright_policy::{Document, PolicyKind};
 use serde_json::{Value, json};
@@ -194,6 +194,9 @@ async fn an_admin_role_that_is_let_use_the_key_is_warned_of() {
     let plan = is_planned(&without_root(json!({"key_users": [ADMIN]}))).await;
     assert!(codes(&plan).contains(&"admin-role-can-decrypt"), "{:#?}", plan.findings);
     assert_eq!(verdicts(&plan, Claim::AdminRoleCannotUse), [Conclusion::Refuted]);
+    let only_decrypt = statement("Allow", aws(ADMIN), "kms:Decrypt", json!([]));
+    let beside_root = json!({"enable_kms_admin_role": true, "key_statements": [only_decrypt]});
+    assert!(codes(&is_planned(&desired(beside_root)).await).contains(&"admin-role-can-decrypt"), "root hides nothing");
     let delegated = is_planned(&desired(json!({"enable_kms_admin_role": true}))).await;
     assert!(!codes(&delegated).contains(&"admin-role-can-decrypt"), "what IAM gives besides is not the policy's doing");
 }
@@ -241,4 +244,26 @@ async fn a_destruction_proves_nothing_of_policies_that_will_not_be() {
     setup.apply(&Wish::default()).await;
     let planned = setup.engine().plan(&[Wish::default().desired()], Mode::Destroy).await.expect("a plan");
     assert!(planned.plan().proofs.is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_that_others_made_counts_against_what_is_proved_and_refuses_nothing() {
+    let setup = setup();
+    let module = without_root(json!({}));
+    setup.try_run(&module, Mode::Normal).await.expect("applied");
+    let record = setup.aws.of_kind(ResourceKind::KmsKey).remove(0);
+    let arn = Arn::parse(record.attributes["arn"].as_str().expect("a text")).expect("an ARN");
+    let grant = |grantee: &str, id: &str| KeyGrant {
+        grant_id: id.to_owned(),
+        grantee: grantee.to_owned(),
+        operations: vec!["Decrypt".to_owned()],
+        issuing_account: Some("111122223333".to_owned()),
+        ..KeyGrant::default()
+    };
+    let foreign = [grant(ADMIN, "g-admin"), grant("arn:aws:iam::999988887777:role/eve", "g-eve")];
+    setup.aws.foreign_grants.lock().expect("a lock").extend(foreign.map(|it| (arn.clone(), it)));
+    let plan = setup.plan(&module).await.expect("a plan").plan().clone();
+    assert_eq!(verdicts(&plan, Claim::AdminRoleCannotUse), [Conclusion::Refuted]);
+    assert_eq!(verdicts(&plan, Claim::NoPublicAccess), [Conclusion::Refuted]);
+    assert!(codes(&plan).contains(&"admin-role-can-decrypt"), "{:#?}", plan.findings);
 }

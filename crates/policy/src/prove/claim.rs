@@ -1,5 +1,6 @@
 //! Claims that nobody of some can do something.
 
+use ipnet::IpNet;
 use keywright_model::AccountId;
 
 use super::access::{KeyAccess, Opening, Origin, Supposed, replay};
@@ -182,12 +183,8 @@ fn nothing_named(access: &KeyAccess<'_>) -> Vec<Condition> {
         else {
             continue;
         };
-        let values: Vec<&str> = condition
-            .values
-            .iter()
-            .map(String::as_str)
-            .filter(|it| !ANYTHING.contains(it) && !it.contains("${"))
-            .collect();
+        let values: Vec<&str> =
+            condition.values.iter().map(String::as_str).filter(|it| pins_down(operator.comparison, key, it)).collect();
         let operator = match operator.comparison {
             Comparison::IpAddress => "NotIpAddress",
             Comparison::Arn => "ArnNotLike",
@@ -200,6 +197,29 @@ fn nothing_named(access: &KeyAccess<'_>) -> Vec<Condition> {
         }
     }
     conditions
+}
+
+/// Whether a value names somebody: one that fits nearly everybody does not.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status>
+/// takes networks wider than /8 (IPv6: /32) for public, and patterns for no fixed value.
+fn pins_down(comparison: Comparison, key: &str, value: &str) -> bool {
+    if comparison == Comparison::IpAddress {
+        return value
+            .parse::<IpNet>()
+            .map_or(true, |net| net.prefix_len() >= if net.addr().is_ipv4() { 8 } else { 32 });
+    }
+    // An organization's paths, and the sessions of one role, may be left open.
+    let fixed = if key.eq_ignore_ascii_case("aws:PrincipalOrgPaths") {
+        value.split('/').next()
+    } else if key.eq_ignore_ascii_case("aws:userid") {
+        value.split(':').next()
+    } else {
+        Some(value)
+    };
+    let is_pattern = comparison == Comparison::StringLike || comparison == Comparison::Arn;
+    fixed.is_some_and(|it| !it.is_empty() && !(is_pattern && glob::has_wildcard(it)) && it != "*")
+        && !value.contains("${")
 }
 
 fn picks_by_arn(condition: &Condition) -> bool {
@@ -301,4 +321,3 @@ const FOR_AWS_RESOURCE: &str = "kms:GrantIsForAWSResource";
 const ESCALATING: [&str; 3] = ["kms:PutKeyPolicy", "kms:CreateGrant", "kms:ReplicateKey"];
 const PINNING: [&str; 6] =
     ["aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:SourceIp", "aws:SourceVpc", "aws:SourceVpce", "aws:userid"];
-const ANYTHING: [&str; 4] = ["*", "**", "0.0.0.0/0", "::/0"];
