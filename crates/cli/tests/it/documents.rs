@@ -88,7 +88,10 @@ fn every_finding_of_the_source_is_in_the_table() {
     let inputs = codes_in(&root().join("crates/module/src"), &["warning", "note"]);
     let plan = codes_in(&root().join("crates/engine/src/plan"), &["warning", "note", "error"]);
     let drift = codes_in(&root().join("crates/engine/src/drift"), &["warning", "note"]);
-    assert!(inputs.len() > 15 && plan.len() > 5 && drift.len() > 1, "the source is read: {inputs:?} {plan:?} {drift:?}");
+    assert!(
+        inputs.len() > 15 && plan.len() > 5 && drift.len() > 1,
+        "the source is read: {inputs:?} {plan:?} {drift:?}"
+    );
     for (codes, found) in [(inputs, Found::Inputs), (plan, Found::Plan), (drift, Found::Drift)] {
         for code in codes {
             let info = finding(&code).unwrap_or_else(|| panic!("`{code}` is not in FINDINGS"));
