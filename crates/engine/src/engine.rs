@@ -178,6 +178,7 @@ impl Engine {
     pub async fn drift(&self, desired: &[Desired]) -> Result<DriftReport, EngineError> {
         let before = self.store.load_unheld()?;
         Self::check_applied(&before, desired)?;
+        self.refuse_forgotten(&before, desired)?;
         let scopes: Vec<Scope> = desired.iter().map(scope).collect();
         refuse_other_accounts(&before, &scopes).map_err(|refused| EngineError::Refused(refused.into()))?;
         let mut facts = self.refresh(&before, &scopes).await?;

@@ -35,7 +35,7 @@ pub(crate) enum Constraint {
 
 impl GrantOnKey {
     /// The grant that the attributes of an `aws_kms_grant` describe, by the names of the `hashicorp/aws` provider. None
-    /// where it cannot be told to whom it is, or for what.
+    /// where it cannot be told to whom it is, for what, or under which constraints.
     pub(crate) fn of_attributes(id: &str, attributes: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
@@ -44,7 +44,7 @@ impl GrantOnKey {
             grantee: text("grantee_principal")?,
             retiring: text("retiring_principal"),
             operations: texts(attributes.get("operations")?)?,
-            constraint: constraint(attributes.get("constraints")),
+            constraint: constraint(attributes.get("constraints"))?,
             source_arn: text("source_arn"),
         })
     }
@@ -74,19 +74,20 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
-/// The provider keeps constraints as a set of at most one block; AWS takes one of the two maps.
-fn constraint(value: Option<&Value>) -> Constraint {
+/// The provider keeps constraints as a set of at most one block; AWS takes one of the two maps. None where a value is not
+/// known: without it the grant would give more.
+fn constraint(value: Option<&Value>) -> Option<Constraint> {
     let blocks = value.and_then(Value::as_array);
-    let pairs = |name: &str| -> BTreeMap<String, String> {
+    let pairs = |name: &str| -> Option<BTreeMap<String, String>> {
         let maps = blocks.into_iter().flatten().filter_map(|block| block.get(name)?.as_object());
-        maps.flatten().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+        maps.flatten().map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     };
-    let (equals, subset) = (pairs("encryption_context_equals"), pairs("encryption_context_subset"));
-    match (equals.is_empty(), subset.is_empty()) {
+    let (equals, subset) = (pairs("encryption_context_equals")?, pairs("encryption_context_subset")?);
+    Some(match (equals.is_empty(), subset.is_empty()) {
         (false, _) => Constraint::Equals(equals),
         (true, false) => Constraint::Subset(subset),
         (true, true) => Constraint::Any,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -114,5 +115,9 @@ mod tests {
     fn a_grant_to_nobody_that_is_known_is_none() {
         assert!(read(&json!({"operations": ["Decrypt"]})).is_none());
         assert!(read(&json!({"grantee_principal": "arn:aws:iam::111122223333:role/r"})).is_none());
+        let constraints = json!([{"encryption_context_equals": {"a": null}}]);
+        let grantee = "arn:aws:iam::111122223333:role/r";
+        let open = json!({"grantee_principal": grantee, "operations": ["Decrypt"], "constraints": constraints});
+        assert!(read(&open).is_none(), "a constraint that is not known is not none");
     }
 }

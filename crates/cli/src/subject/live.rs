@@ -80,7 +80,12 @@ fn subject(reader: &KeyReader, access: &KeyAccess, state: &State) -> Result<Subj
     let grants = access.grants.iter().enumerate();
     let grants: Vec<Option<GrantOnKey>> =
         grants.map(|(at, it)| GrantOnKey::of_attributes(&format!("grant {}", at + 1), it)).collect();
-    let unread_grants = grants.iter().filter(|it| it.is_none()).count();
+    let grants: Option<Vec<GrantOnKey>> = grants.into_iter().collect();
+    let grants = grants.ok_or_else(|| {
+        Diagnostic::error("unknown-grant", format!("it cannot be told what a grant on `{}` gives to whom", reader.arn))
+            .because("AWS does not tell its grantee or its operations")
+            .help("look at `aws kms list-grants`, and revoke what nobody knows")
+    })?;
     let aliases = aliases(state, &reader.arn);
     let attributes = state.instance(&reader.address).and_then(|it| it.attributes.clone()).unwrap_or_default();
     let label = reader.address.to_string();
@@ -88,12 +93,8 @@ fn subject(reader: &KeyReader, access: &KeyAccess, state: &State) -> Result<Subj
         part,
         condition_keys: condition_keys(part, &attributes, &aliases),
         aliases,
-        grants: grants.into_iter().flatten().collect(),
-        may_have_other_grants: unread_grants > 0,
-        notes: (unread_grants > 0)
-            .then(|| format!("{unread_grants} grants do not tell to whom they are, and count for nothing"))
-            .into_iter()
-            .collect(),
+        grants,
+        may_have_other_grants: false,
         ..Subject::new(label, Origin::Live, reader.arn.clone(), account, key_policy(&file)?)
     })
 }

@@ -203,8 +203,95 @@ fn a_policy_that_is_known_after_apply_only_is_an_error() {
     let plan = file(&folder, "plan.json", &terraform_plan(&Value::Null, &json!(true)));
     run(&["can", "root", "Decrypt", "--plan", &plan])
         .fails_with(&["policy-known-after-apply", "module.a.aws_kms_key.k"]);
+    let number = file(&folder, "number.json", &terraform_plan(&json!(7), &json!(false)));
+    run(&["can", "root", "Decrypt", "--plan", &number]).fails_with(&["policy-known-after-apply"]);
     let other = file(&folder, "other.json", "{}");
     run(&["can", "root", "Decrypt", "--plan", &other]).fails_with(&["not-a-plan"]);
+}
+
+/// The plan above with a change in it.
+fn changed_plan(folder: &Folder, change: impl Fn(&mut Value)) -> String {
+    let text = terraform_plan(&json!(policy(json!([allow(root(), "kms:*")]))), &json!(false));
+    let mut plan: Value = serde_json::from_str(&text).expect("JSON");
+    change(&mut plan);
+    file(folder, "changed.json", &plan.to_string())
+}
+
+#[test]
+fn a_policy_on_a_key_that_is_not_told_is_never_taken_for_none() {
+    let folder = Folder::new("");
+    let plan = changed_plan(&folder, |plan| {
+        let apart = json!({
+            "address": "aws_kms_key_policy.p", "mode": "managed", "type": "aws_kms_key_policy", "name": "p",
+            "change": {"actions": ["create"], "before": null, "after": {"policy": policy(json!([]))}, "after_unknown": {"key_id": true}},
+        });
+        plan["resource_changes"].as_array_mut().expect("changes").push(apart);
+        let block = json!({"address": "aws_kms_key_policy.p", "expressions": {"key_id": {"references": ["module.a.key_id", "module.a"]}}});
+        plan["configuration"]["root_module"]["resources"] = json!([block]);
+    });
+    let claimed = ["prove", "--plan", &plan, "--claim", "somebody-keeps-control"];
+    run(&claimed).fails_with(&["policy-known-after-apply", "aws_kms_key_policy.p"]);
+    let without = changed_plan(&folder, |_| {});
+    run(&["prove", "--plan", &without, "--claim", "somebody-keeps-control"]).succeeds();
+}
+
+#[test]
+fn what_a_plan_without_its_changes_leaves_out_is_not_the_default() {
+    let folder = Folder::new("");
+    let plan = file(
+        &folder,
+        "planned.json",
+        &json!({"planned_values": {"root_module": {"resources": [{
+            "address": "aws_kms_key.k", "mode": "managed", "type": "aws_kms_key", "name": "k", "values": {"multi_region": false},
+        }]}}})
+        .to_string(),
+    );
+    run(&["can", "root", "Decrypt", "--plan", &plan, "--account", ACCOUNT]).fails_with(&["policy-known-after-apply"]);
+}
+
+#[test]
+fn a_grant_that_a_plan_does_not_tell_is_an_error_and_not_none() {
+    let folder = Folder::new("");
+    for (path, unknown) in [
+        ("grantee_principal", json!({"key_id": true, "grantee_principal": true})),
+        ("constraints", json!({"key_id": true, "constraints": [{"encryption_context_equals": {"a": true}}]})),
+    ] {
+        let plan = changed_plan(&folder, |plan| {
+            let grant = &mut plan["resource_changes"][1]["change"];
+            grant["after"].as_object_mut().expect("attributes").remove(path);
+            grant["after_unknown"] = unknown.clone();
+        });
+        run(&["prove", "--plan", &plan, "--claim", "no-public-access"])
+            .fails_with(&["unknown-grant", "aws_kms_grant.g"]);
+    }
+    let elsewhere = changed_plan(&folder, |plan| {
+        plan["configuration"]["root_module"]["module_calls"]["a"]["module"]["resources"][1]["expressions"]["key_id"] =
+            json!({"references": ["var.key_id"]});
+    });
+    run(&["can", "role/granted", "Encrypt", "--plan", &elsewhere]).fails_with(&["unknown-grant"]);
+}
+
+#[test]
+fn a_role_whose_policies_a_plan_does_not_tell_is_not_known() {
+    let folder = Folder::new("");
+    let plan = changed_plan(&folder, |plan| {
+        plan["configuration"]["root_module"]["module_calls"]["a"]["module"]["resources"][2]["expressions"]["role"] =
+            json!({"references": ["var.role"]});
+    });
+    let listed = |roles: &Value| {
+        changed_plan(&folder, |plan| {
+            let attachment = json!({
+                "address": "aws_iam_policy_attachment.p", "mode": "managed", "type": "aws_iam_policy_attachment", "name": "p",
+                "change": {"actions": ["create"], "before": null, "after": {"roles": roles}, "after_unknown": {}},
+            });
+            plan["resource_changes"].as_array_mut().expect("changes").push(attachment);
+        })
+    };
+    let known =
+        |plan: &str| asked(&["can", "role/app", "Encrypt", "--plan", plan])["answers"][0]["iam_policies_known"].clone();
+    assert_eq!(known(&plan), false);
+    assert_eq!(known(&listed(&json!(["app"]))), false);
+    assert_eq!(known(&listed(&json!(["other"]))), true);
 }
 
 #[test]
@@ -244,6 +331,17 @@ fn another_account_that_may_use_the_key_is_not_taken_for_its_own() {
 #[test]
 fn keywrights_own_plan_answers_as_its_folder_does() {
     let folder = Folder::with_inputs("  kms_root_access = false\n  enable_kms_admin_role = true");
+    let role = "arn:aws:iam::111122223333:role/acme-s3-replication-role-test";
+    let replicated = Folder::with_inputs(
+        "  replication_region = \"eu-central-1\"\n  replication_region_buckets = { b = { region = \"eu-central-1\" } }",
+    );
+    let with_role = replicated.local("plan", &["--json"]).succeeds().stdout;
+    let with_role = file(&replicated, "plan.json", &with_role);
+    assert_eq!(
+        decisions(&[role, "Encrypt", "replica", "--plan", &with_role]),
+        ["allow"],
+        "a role that is yet to be made"
+    );
     let plan = folder.local("plan", &["--json"]).succeeds().stdout;
     let plan = file(&folder, "plan.json", &plan);
     let dir = folder.path().to_str().expect("a path").to_owned();
@@ -315,6 +413,8 @@ fn a_template_that_cannot_be_worked_out_is_an_error_at_its_place() {
     ask(&TEMPLATE.replace("{RoleName: app}", "{}")).fails_with(&["template-unresolved", "Role.Arn", "t.yaml:20"]);
     ask(&TEMPLATE.replace("!GetAtt Role.Arn", "!ImportValue x"))
         .fails_with(&["template-unresolved", "Fn::ImportValue"]);
+    let looped = format!("{TEMPLATE}  Fn::ForEach::More: [X, [a, b], {{'Key${{X}}': {{Type: AWS::KMS::Key}}}}]\n");
+    ask(&looped).fails_with(&["template-unresolved", "Fn::ForEach::More"]);
     ask("Resources: {}\n").fails_with(&["no-key"]);
     ask("a: [").fails_with(&["invalid-template"]);
 }

@@ -330,3 +330,14 @@ fn what_may_not_be_read_is_an_error_and_never_no_drift() {
     let run: Run = folder.local("drift", &[]);
     run.fails_with(&["no-actor"]);
 }
+
+#[test]
+fn a_module_that_is_no_longer_there_is_not_passed_over() {
+    let folder = Folder::with_inputs("");
+    let other = module("").replace("\"kms\" {", "\"other\" {").replace("\"acme\"", "\"other\"");
+    folder.write("other.tf", &other);
+    folder.apply();
+    fs::remove_file(folder.path().join("other.tf")).expect("removed");
+    folder.local("drift", &[]).fails_with(&["module-forgotten", "other"]);
+    folder.local("drift", &["--module", "kms"]).succeeds();
+}

@@ -28,9 +28,18 @@ impl Plan {
                 "administrators": self.administrators,
                 "proofs": self.proofs,
                 "service_linked_roles": self.prerequisites,
+                "references": self.changes.iter().filter_map(references).collect::<Map<_, _>>(),
             },
         })
     }
+}
+
+/// What the arguments of a resource refer to: until that is made, it is all that is known of them.
+fn references(change: &ResourceChange) -> Option<(String, Value)> {
+    let arguments = change.recipe.arguments.iter();
+    let refers = arguments.filter_map(|(name, _)| Some((name.clone(), json!(change.refers(name)?))));
+    let refers: Map<String, Value> = refers.collect();
+    (!refers.is_empty()).then(|| (change.address.to_string(), refers.into()))
 }
 
 fn resource_change(change: &ResourceChange) -> Value {

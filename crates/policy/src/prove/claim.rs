@@ -218,8 +218,8 @@ fn pins_down(comparison: Comparison, key: &str, value: &str) -> bool {
         Some(value)
     };
     let is_pattern = comparison == Comparison::StringLike || comparison == Comparison::Arn;
-    fixed.is_some_and(|it| !it.is_empty() && !(is_pattern && glob::has_wildcard(it)) && it != "*")
-        && !value.contains("${")
+    let is_open = |it: &str| it.is_empty() || it == "*" || is_pattern && glob::has_wildcard(it);
+    fixed.is_some_and(|it| !is_open(it)) && !value.contains("${")
 }
 
 fn picks_by_arn(condition: &Condition) -> bool {

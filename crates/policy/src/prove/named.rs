@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use keywright_model::AccountId;
+use keywright_model::{AccountId, Arn};
 
 use crate::document::Document;
+use crate::glob;
 use crate::principal::account_of;
+use crate::request::Principal;
 
 /// A claim about a key, by its name.
 ///
@@ -290,13 +292,22 @@ fn principals(list: &str) -> Result<Vec<String>, NoClaim> {
             _ => return Err(NoClaim::NoPrincipal { text: piece.to_owned() }),
         }
     }
-    Ok(names)
+    match names.iter().find(|it| !is_principal(it)) {
+        Some(wrong) => Err(NoClaim::NoPrincipal { text: wrong.clone() }),
+        None => Ok(names),
+    }
 }
 
+/// Whether it names somebody: a claim about nobody would always hold. What follows a colon in a name is a mistaken action.
 fn is_principal(text: &str) -> bool {
-    let is_service = !text.contains(':') && SERVICE_ENDINGS.iter().any(|it| text.ends_with(it));
-    let has_six_parts = text.starts_with("arn:") && text.splitn(6, ':').count() == 6;
-    account_of(text).is_some() || is_service || has_six_parts
+    let is_of_service = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-' || it == b'.';
+    let is_service = SERVICE_ENDINGS.iter().any(|it| text.ends_with(it)) && text.bytes().all(is_of_service);
+    let is_somebody = Arn::parse(text).is_ok_and(|arn| {
+        let name = arn.resource().trim_start_matches("assumed-role/aws:");
+        let is_one_name = !name.contains(':') && !glob::has_wildcard(name) && !name.ends_with('/');
+        is_one_name && Principal::of_arn(&arn, &[]).is_some()
+    });
+    account_of(text).is_some() || is_service || is_somebody
 }
 
 struct Form {
@@ -433,6 +444,17 @@ mod tests {
             ("nobody-but=admin:kms:Decrypt", "`admin` is not a principal"),
             ("cannot=111122223333:kms:Decyrpt", "`kms:Decyrpt` is not an action of KMS, nor a pattern of some"),
             ("cannot=111122223333:kms:Decrypt,Encrypt", "`Encrypt` is not an action of KMS, nor a pattern of some"),
+            (
+                "cannot=arn:aws:iam::111122223333:role/a:Decrypt",
+                "`arn:aws:iam::111122223333:role/a:Decrypt` is not a principal",
+            ),
+            (
+                "cannot=arn:aws:iam::111122223333:role/a,b:KMS:Decrypt",
+                "`arn:aws:iam::111122223333:role/a,b:KMS:Decrypt` is not a principal",
+            ),
+            ("cannot=arn:aws:iam::111122223333:role/a*", "`arn:aws:iam::111122223333:role/a*` is not a principal"),
+            ("cannot=arn:aws:iam::111122223333:group/a", "`arn:aws:iam::111122223333:group/a` is not a principal"),
+            ("cannot=S3.amazonaws.com", "`S3.amazonaws.com` is not a principal"),
             ("gives-nothing-new=f", "the policy in `f` cannot be read: no f"),
         ] {
             assert_eq!(parse(words).expect_err(words).to_string(), expected, "{words}");

@@ -38,6 +38,17 @@ impl Reader<'_> {
     }
 
     fn policies(&self, holder: &Holder, principal: &Resource<'_>) -> Result<Vec<NamedDocument>, String> {
+        let is_given = |it: &&Resource<'_>| it.kind == holder.inline || it.kind == holder.attachment;
+        let mut given = self.plan.resources.iter().filter(is_given);
+        if let Some(untold) = given.find(|it| self.plan.is_untold(it, holder.name)) {
+            return Err(format!("it is known only after apply whose policy `{}` is", untold.address));
+        }
+        if let Some(open) = OWN.iter().find(|name| self.plan.leaves_open(principal, name)) {
+            return Err(format!("its `{open}` is known only after apply"));
+        }
+        if let Some(other) = self.plan.resources.iter().find(|it| may_give(it, principal)) {
+            return Err(format!("`{}` may give it more policies", other.address));
+        }
         let mut policies = Vec::new();
         for block in principal.values.get("inline_policy").and_then(Value::as_array).into_iter().flatten() {
             if let Some(text) = block.get("policy").and_then(Value::as_str).filter(|it| !it.is_empty()) {
@@ -105,6 +116,24 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a resource may put policies on a principal in a way that is not followed here: by a group, or by a list.
+fn may_give(resource: &Resource<'_>, principal: &Resource<'_>) -> bool {
+    let names: &[&str] = match (resource.kind.as_str(), principal.kind.as_str()) {
+        ("aws_iam_policy_attachment", "aws_iam_role") => &["roles"],
+        (
+            "aws_iam_policy_attachment" | "aws_iam_group_membership" | "aws_iam_user_group_membership",
+            "aws_iam_user",
+        ) => &["user", "users"],
+        _ => &[],
+    };
+    let own = principal.values.get("name");
+    names.iter().any(|name| match resource.values.get(*name) {
+        Some(Value::Array(all)) => all.iter().any(|it| it.is_null() || own.is_none() || Some(it) == own),
+        value @ Some(Value::String(_)) => own.is_none() || value == own,
+        _ => resource.is_partly_unknown(name),
+    })
+}
+
 fn document(name: &str, text: &str) -> Result<NamedDocument, String> {
     let document = Document::parse(text, PolicyKind::Identity).map_err(|errors| {
         let first = errors.first().map(ToString::to_string).unwrap_or_default();
@@ -112,6 +141,9 @@ fn document(name: &str, text: &str) -> Result<NamedDocument, String> {
     })?;
     Ok(NamedDocument { name: name.to_owned(), document })
 }
+
+/// The attributes by which a role holds policies itself.
+const OWN: [&str; 2] = ["inline_policy", "managed_policy_arns"];
 
 const HOLDERS: [Holder; 2] = [
     Holder {

@@ -20,7 +20,8 @@ use resources::{Plan, Resource};
 /// Reads every KMS key of a plan, with its policy, its grants, and the IAM policies of roles and users of the plan.
 ///
 /// # Errors
-/// When the file is no plan or holds no key, and for each key policy that is known only after apply, or is not valid.
+/// When the file is no plan or holds no key, and for each key policy or grant of which it is known only after apply what
+/// it says or on which key it is, and each policy that is not valid.
 pub(super) fn read(path: &Path, arguments: &SubjectArguments) -> Result<Vec<Subject>, Diagnostics> {
     let (file, value) = read_json(path)?;
     let plan = Plan::read(&value).ok_or_else(|| not_a_plan(&file))?;
@@ -62,8 +63,9 @@ impl Reader<'_> {
             None => key_arn(&self.region(key, &policy)?, &account, key.text("key_id"))?,
         };
         let aliases = self.aliases(key);
-        let (grants, mut notes) = self.grants(key);
+        let grants = self.grants(key, &key_arn)?;
         let (identities, unreadable) = self.identities(&account, &key_arn);
+        let mut notes = Vec::new();
         notes.extend(is_default.then(|| "no policy is given: the key gets AWS's default one".to_owned()));
         let region = self.plan.region(key).or_else(|| self.arguments.region.clone());
         if region.is_none() && key.text("arn").is_none() {
@@ -90,8 +92,13 @@ impl Reader<'_> {
         if let Some(text) = self.plan.final_policies.get(key.address.as_str()) {
             return Ok((Some((*text).to_owned()), key.address.clone()));
         }
-        let of_key = |it: &&Resource<'_>| it.kind == "aws_kms_key_policy" && self.plan.refers_to_key(it, "key_id", key);
-        let apart = self.plan.resources.iter().find(of_key);
+        let of_key = |it: &&Resource<'_>| self.plan.refers_to_key(it, "key_id", key);
+        let mut apart = self.plan.resources.iter().filter(|it| it.kind == "aws_kms_key_policy");
+        let untold = apart.clone().find(|it| self.plan.is_untold(it, "key_id"));
+        let apart = apart.find(of_key);
+        if let (None, Some(untold)) = (apart, untold) {
+            return Err(self.unknown_key(untold, "policy-known-after-apply"));
+        }
         for holder in apart.into_iter().chain([key]) {
             match holder.values.get("policy").filter(|it| !it.is_null()) {
                 Some(Value::String(text)) if !text.is_empty() => {
@@ -100,6 +107,7 @@ impl Reader<'_> {
                 _ if holder.is_unknown("policy") && self.plan.may_set(holder, "policy") => {
                     return Err(self.unknown_policy(holder));
                 }
+                Some(policy) if !policy.is_string() => return Err(self.unknown_policy(holder)),
                 _ => {}
             }
         }
@@ -151,27 +159,31 @@ impl Reader<'_> {
         own.filter_map(|it| it.text("name").map(str::to_owned)).collect()
     }
 
-    /// The grants on the key, and a note on each that cannot be told.
-    fn grants(&self, key: &Resource<'_>) -> (Vec<GrantOnKey>, Vec<String>) {
-        let grants = self.plan.resources.iter().filter(|it| it.kind == "aws_kms_grant");
-        let (mut found, mut notes) = (Vec::new(), Vec::new());
-        for grant in grants.filter(|it| self.plan.refers_to_key(it, "key_id", key)) {
-            let mut attributes = grant.values.clone();
-            for name in ["grantee_principal", "retiring_principal"] {
-                if let Some(arn) = grant.text(name).map(str::to_owned).or_else(|| self.plan.principal(grant, name, key))
-                {
-                    attributes.insert(name.to_owned(), arn.into());
+    /// The grants on the key. One that cannot be told may give anything to anybody.
+    fn grants(&self, key: &Resource<'_>, arn: &Arn) -> Result<Vec<GrantOnKey>, Diagnostics> {
+        let (mut found, mut errors) = (Vec::new(), Diagnostics::new());
+        for grant in self.plan.resources.iter().filter(|it| it.kind == "aws_kms_grant") {
+            if self.plan.is_untold(grant, "key_id") {
+                errors.push(self.unknown_key(grant, "unknown-grant"));
+            } else if self.plan.refers_to_key(grant, "key_id", key) {
+                match self.grant(grant, arn) {
+                    Some(grant) => found.push(grant),
+                    None => errors.push(self.unknown_grant(grant)),
                 }
             }
-            match GrantOnKey::of_attributes(&grant.address, &attributes) {
-                Some(grant) => found.push(grant),
-                None => notes.push(format!(
-                    "`{}`: to whom, or for what, is known only after apply: it counts for nothing",
-                    grant.address
-                )),
+        }
+        if errors.has_errors() { Err(errors) } else { Ok(found) }
+    }
+
+    fn grant(&self, grant: &Resource<'_>, key: &Arn) -> Option<GrantOnKey> {
+        let mut attributes = grant.values.clone();
+        for name in ["grantee_principal", "retiring_principal"] {
+            if let Some(arn) = grant.text(name).map(str::to_owned).or_else(|| self.plan.principal(grant, name, key)) {
+                attributes.insert(name.to_owned(), arn.into());
             }
         }
-        (found, notes)
+        let is_open = ["operations", "constraints"].iter().any(|name| grant.is_partly_unknown(name));
+        GrantOnKey::of_attributes(&grant.address, &attributes).filter(|_| !is_open)
     }
 
     /// Where the plan first speaks of an address.
@@ -186,6 +198,20 @@ impl Reader<'_> {
             .at(self.place(&holder.address), "this resource")
             .because("it depends on something that the plan makes, so nothing can be said about it yet")
             .help("build its ARNs from names that are known (`data.aws_caller_identity`, the role's name), or ask after apply")
+    }
+
+    fn unknown_key(&self, resource: &Resource<'_>, code: &'static str) -> Diagnostic {
+        Diagnostic::error(code, format!("it is known only after apply on which key `{}` is", resource.address))
+            .at(self.place(&resource.address), "this resource")
+            .because("its `key_id` is no resource of its own module, so it may be on any key of the plan")
+            .help("ask after apply, or put it into the module of its key")
+    }
+
+    fn unknown_grant(&self, grant: &Resource<'_>) -> Diagnostic {
+        Diagnostic::error("unknown-grant", format!("it cannot be told what `{}` gives to whom", grant.address))
+            .at(self.place(&grant.address), "this resource")
+            .because("its grantee, its operations or its constraints are known only after apply")
+            .help("build ARNs from names that are known, or ask after apply")
     }
 
     fn unknown_account(&self, key: &Resource<'_>) -> Diagnostic {

@@ -15,6 +15,8 @@ pub(super) struct Plan<'a> {
     /// The configuration's providers, `aws` and `aws.ALIAS`.
     providers: Option<&'a Value>,
     is_ours: bool,
+    /// What keywright's own plans say that arguments refer to.
+    references: Option<&'a Value>,
 }
 
 /// A resource as it will be.
@@ -54,7 +56,14 @@ impl<'a> Plan<'a> {
             gather_blocks(root, "", &mut blocks);
         }
         let providers = configuration.and_then(|it| it.get("provider_config"));
-        Some(Self { resources, final_policies: policies.collect(), blocks, providers, is_ours: ours.is_some() })
+        Some(Self {
+            resources,
+            final_policies: policies.collect(),
+            blocks,
+            providers,
+            is_ours: ours.is_some(),
+            references: ours.and_then(|it| it.get("references")),
+        })
     }
 
     /// The Region of a resource, where the plan tells: its own, or its provider's.
@@ -65,6 +74,17 @@ impl<'a> Plan<'a> {
             let provider = self.providers?.get(block.get("provider_config_key")?.as_str()?)?;
             Region::parse(provider.pointer("/expressions/region/constant_value")?.as_str()?).ok()
         })
+    }
+
+    /// Whether the configuration gives an attribute a value, or a block, that is known only after apply.
+    pub(super) fn leaves_open(&self, resource: &Resource<'_>, attribute: &str) -> bool {
+        let is_set = self.expressions(resource).is_some_and(|it| it.get(attribute).is_some());
+        is_set && resource.is_partly_unknown(attribute)
+    }
+
+    /// Whether it cannot be told which resource an attribute names: another module's output, say.
+    pub(super) fn is_untold(&self, resource: &Resource<'_>, attribute: &str) -> bool {
+        !self.is_ours && resource.text(attribute).is_none() && self.target(resource, attribute).is_none()
     }
 
     /// Whether the configuration sets the attribute; also where there is no configuration to tell.
@@ -90,16 +110,21 @@ impl<'a> Plan<'a> {
     }
 
     /// The ARN of the role or user that an attribute refers to, where its name is known.
-    pub(super) fn principal(&self, resource: &Resource<'_>, attribute: &str, key: &Resource<'_>) -> Option<String> {
+    pub(super) fn principal(&self, resource: &Resource<'_>, attribute: &str, key: &Arn) -> Option<String> {
         let target = self.target(resource, attribute)?;
-        let account = key.text("arn").and_then(|it| Arn::parse(it).ok()).map(|it| it.account().to_owned());
-        target.text("arn").map(str::to_owned).or_else(|| target.iam_arn("aws", &account?))
+        target.text("arn").map(str::to_owned).or_else(|| target.iam_arn(key.partition(), key.account()))
     }
 
-    /// The resource that an attribute refers to, if it is one of the plan.
+    /// The resource that an attribute refers to, if it is one of the plan, and only one.
     pub(super) fn target(&self, resource: &Resource<'_>, attribute: &str) -> Option<&Resource<'a>> {
+        let own = self.references.and_then(|it| it.get(&resource.address)?.get(attribute)?.as_str());
+        if let Some(address) = own {
+            return self.resources.iter().find(|it| it.address == address);
+        }
         let references = self.expressions(resource)?.get(attribute)?.get("references")?.as_array()?;
-        references.iter().filter_map(Value::as_str).find_map(|it| self.named(resource, it))
+        let mut targets = references.iter().filter_map(Value::as_str).filter_map(|it| self.named(resource, it));
+        let first = targets.next()?;
+        targets.all(|it| it.address == first.address).then_some(first)
     }
 
     fn expressions(&self, resource: &Resource<'_>) -> Option<&'a Value> {
@@ -126,9 +151,17 @@ impl Resource<'_> {
         self.values.get(name).and_then(Value::as_str)
     }
 
-    /// Whether the attribute is known only after apply.
+    /// Whether the attribute is known only after apply. Where nothing else tells, what is left out is.
     pub(super) fn is_unknown(&self, name: &str) -> bool {
-        self.unknown.and_then(|it| it.get(name)).and_then(Value::as_bool) == Some(true)
+        match self.unknown {
+            Some(unknown) => unknown.get(name) == Some(&Value::Bool(true)),
+            None => !self.values.contains_key(name),
+        }
+    }
+
+    /// Whether the attribute, or something in it, is known only after apply.
+    pub(super) fn is_partly_unknown(&self, name: &str) -> bool {
+        self.is_unknown(name) || self.unknown.and_then(|it| it.get(name)).is_some_and(holds_true)
     }
 
     /// The ARN that a role or user will have.
@@ -141,6 +174,15 @@ impl Resource<'_> {
         };
         let path = self.text("path").unwrap_or("/");
         Some(format!("arn:{partition}:iam::{account}:{kind}{path}{}", self.text("name")?))
+    }
+}
+
+fn holds_true(unknown: &Value) -> bool {
+    match unknown {
+        Value::Bool(is_unknown) => *is_unknown,
+        Value::Array(items) => items.iter().any(holds_true),
+        Value::Object(fields) => fields.values().any(holds_true),
+        _ => false,
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn read(path: &Path, arguments: &SubjectArguments) -> Result<Vec<Subj
         }
     }
     errors.extend(resolver.into_errors());
+    errors.extend(resources.iter().filter(|it| it.name.starts_with("Fn::")).map(|it| made_up(&file, it)));
     if errors.has_errors() { Err(errors) } else { Ok(subjects) }
 }
 
@@ -134,6 +135,14 @@ fn notes(condition: Option<&str>, account: &AccountId, region: &Region, argument
         format!("the stack is in account {account} and Region {region}, as `--account` and `--region` would say")
     });
     made_if.into_iter().chain(place).collect()
+}
+
+/// `Fn::ForEach` and its like make resources, keys perhaps among them.
+fn made_up(file: &Arc<SourceFile>, made: &Field) -> Diagnostic {
+    Diagnostic::error("template-unresolved", format!("which resources `{}` makes is not worked out here", made.name))
+        .at(Span::new(file, made.place.clone()), "this function")
+        .because("there may be keys among them, of which nothing would be said")
+        .help("write the resources out, or ask about the template that `aws cloudformation get-template --template-stage Processed` gives")
 }
 
 fn no_policy(key: &str, place: Span) -> Diagnostic {
