@@ -68,7 +68,8 @@ fn clients() -> Result<(), String> {
         &text(&python)?,
         &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "tests/clients/requirements.txt"],
     )?;
-    cargo(&["build", "--package", "keywright"])?;
+    // As the tests build it: another choice of packages would build the SDK once more, with other features.
+    cargo(&["build", "--workspace", "--tests"])?;
     let program = text(&target().join("debug/keywright"))?;
     command(&text(&python)?, &["-m", "pytest", "-q", "-rs", "tests/clients", "--keywright", &program])
 }
