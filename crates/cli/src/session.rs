@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use keywright_aws::{AwsProvider, Mfa, Options, StaticCredentials, Transport};
 use keywright_engine::{Engine, Provider, StateStore};
-use keywright_local::Aws;
+use keywright_local::{Aws, OperatorCredentials};
 use keywright_model::{Diagnostic, Diagnostics, Region, Secret};
 use keywright_module::{Desired, Module, Sources};
 
@@ -42,7 +42,8 @@ impl Session {
         let (aws, local) = if configuration.local {
             let rehearsal = rehearsal::open(&private_folder(&configuration.folder)?.join("aws"), &desired)?;
             announce(&rehearsal);
-            (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
+            let aws = embedded(home, &rehearsal.operator, &rehearsal.aws);
+            (Options { mfa: mfa(connection), ..aws }, Some(rehearsal.aws))
         } else {
             (real(home, connection), None)
         };
@@ -62,7 +63,8 @@ impl Session {
         let store = StateStore::new(existing_state_path(&configuration.folder, configuration.local));
         let (aws, local) = if configuration.local {
             let rehearsal = rehearsal::reopen(&directory(&configuration.folder).join(PRIVATE).join("aws"), &desired)?;
-            (Options { mfa: mfa(connection), ..embedded(home, &rehearsal) }, Some(rehearsal.aws))
+            let aws = embedded(home, &rehearsal.operator, &rehearsal.aws);
+            (Options { mfa: mfa(connection), ..aws }, Some(rehearsal.aws))
         } else {
             (real(home, connection), None)
         };
@@ -173,13 +175,14 @@ fn mfa(connection: &Connection) -> Option<Mfa> {
     mfa.map(|(serial, code)| Mfa { serial, code: Secret::new(code) })
 }
 
-fn embedded(home: Region, rehearsal: &Rehearsal) -> Options {
+/// How the operator reaches an embedded AWS in this process.
+pub(crate) fn embedded(home: Region, operator: &OperatorCredentials, aws: &Aws) -> Options {
     let credentials = StaticCredentials {
-        access_key_id: rehearsal.operator.access_key_id.clone(),
-        secret_access_key: rehearsal.operator.secret_access_key.clone(),
+        access_key_id: operator.access_key_id.clone(),
+        secret_access_key: operator.secret_access_key.clone(),
         session_token: None,
     };
-    Options::in_process(home, credentials, transport(&rehearsal.aws))
+    Options::in_process(home, credentials, transport(aws))
 }
 
 /// Hands requests to the embedded AWS as they would go over the wire.

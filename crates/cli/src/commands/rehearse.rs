@@ -11,7 +11,10 @@ use crate::{session, ui};
 pub(super) async fn run(arguments: &RehearseArguments) -> Result<End, Diagnostics> {
     let modules = session::modules(&arguments.configuration)?;
     let mut report = rehearse::play(&modules).await?;
-    report.access = who_can::of_folder(&arguments.configuration).await?;
+    // The text does not tell it.
+    if arguments.configuration.json || arguments.html.is_some() {
+        report.access = who_can::of_folder(&arguments.configuration).await?;
+    }
     if let Some(file) = &arguments.html {
         write(file, &report::html(&report))?;
     }

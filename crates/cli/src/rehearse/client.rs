@@ -213,8 +213,7 @@ fn refused(code: String, message: String) -> Outcome {
 fn element(text: &str, name: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inside, _) = rest.split_once(&format!("</{name}>"))?;
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
-    Some(plain.iter().fold(inside.to_owned(), |text, (escaped, sign)| text.replace(escaped, sign)))
+    quick_xml::escape::unescape(inside).ok().map(String::from)
 }
 
 fn unsent(why: &str) -> Response<Bytes> {

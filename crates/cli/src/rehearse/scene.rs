@@ -2,7 +2,7 @@
 
 use keywright_model::{AccountId, Arn, Partition, Region, ResourceKind};
 use keywright_module::{Desired, DesiredResource, Inputs, Services, Value as Argument};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::rehearsal;
 
@@ -60,6 +60,13 @@ pub(crate) struct Key {
     pub(crate) label: &'static str,
     pub(crate) arn: Arn,
     pub(crate) region: Region,
+}
+
+impl Key {
+    /// The input of a call that is about the key and nothing else.
+    pub(crate) fn input(&self) -> Value {
+        json!({ "KeyId": self.arn.as_str() })
+    }
 }
 
 impl Scene {

@@ -85,6 +85,13 @@ impl Stage {
         self.inside(&caller, &key.region, "GenerateDataKey", input)
     }
 
+    /// What S3 makes of that ciphertext for its caller.
+    pub(crate) fn opened_through_s3(&self, scene: &Scene, key: &Key, sealed: &str, context: &Value) -> Outcome {
+        let caller = self.through(scene, "s3", &key.region);
+        let input = json!({ "KeyId": key.arn.as_str(), "CiphertextBlob": sealed, "EncryptionContext": context });
+        self.inside(&caller, &key.region, "Decrypt", input)
+    }
+
     /// Somebody whose request the service passes on.
     pub(crate) fn through(&self, scene: &Scene, service: &str, region: &Region) -> InsideCaller {
         InsideCaller::Forwarded {
@@ -158,7 +165,7 @@ fn elsewhere(home: &Region, taken: &[Region]) -> Result<Region, Diagnostics> {
         .ok_or_else(|| cannot("find another Region", "every Region of the partition has a key"))
 }
 
-fn cannot(what: &str, why: &str) -> Diagnostics {
+pub(crate) fn cannot(what: &str, why: &str) -> Diagnostics {
     Diagnostic::error("rehearsal-stage", format!("the rehearsal cannot {what}")).because(why).into()
 }
 

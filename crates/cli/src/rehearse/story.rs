@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures::FutureExt;
 use jiff::Timestamp;
-use keywright_aws::{AwsProvider, Options, StaticCredentials, Transport};
-use keywright_engine::{Cancel, Engine, EngineError, Mode, Report as Applied, StateStore};
+use keywright_aws::{AwsProvider, Options};
+use keywright_engine::{Cancel, Engine, Mode, Report as Applied, StateStore};
 use keywright_local::{Aws, Clock, Ids, OperatorCredentials};
 use keywright_model::{Diagnostic, Diagnostics, Region};
 use keywright_module::{Desired, Module, Value as Argument};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::client::system_time;
@@ -18,8 +16,8 @@ use super::probes;
 use super::promise::{Expected, Probe, Promise};
 use super::report::{Act, Report};
 use super::scene::Scene;
-use super::stage::Stage;
-use crate::{failure, rehearsal};
+use super::stage::{Stage, cannot};
+use crate::{failure, rehearsal, session};
 
 /// Plays the life of each module's key, each in an AWS of its own.
 ///
@@ -52,9 +50,10 @@ impl<'a> Rehearsed<'a> {
         let notes = desired.iter_mut().flat_map(lower_thresholds).collect();
         let clock = Clock::manual(Timestamp::now());
         let options = keywright_local::Options { data_dir: None, clock: clock.clone(), ids: Ids::random() };
-        let aws = Aws::open(options).map_err(|error| cannot("open its AWS", &error))?;
+        let aws = Aws::open(options).map_err(|error| cannot("open its AWS", &failure::chain(&error)))?;
         let operator = rehearsal::furnish_for(&aws, &desired)?;
-        let folder = tempfile::tempdir().map_err(|error| cannot("make a folder for its state", &error))?;
+        let folder =
+            tempfile::tempdir().map_err(|error| cannot("make a folder for its state", &failure::chain(&error)))?;
         Ok(Self { module, desired, aws, clock, operator, folder, notes })
     }
 
@@ -92,8 +91,7 @@ impl<'a> Rehearsed<'a> {
         let text = "a change that was made outside is found by the next plan, and repaired by its apply";
         let Some(primary) = scene.primary() else { return Ok(Promise::new("drift", text, Vec::new())) };
         let manager = stage.manager(scene, primary).await;
-        let input = json!({ "KeyId": primary.arn.as_str() });
-        let disabled = manager.kms(&primary.region, "DisableKey", input).await;
+        let disabled = manager.kms(&primary.region, "DisableKey", primary.input()).await;
         let mut probes = vec![Probe::of_call("DisableKey outside", Expected::Allowed, &disabled)];
         probes.push(Probe::of_fact("resources that the plan repairs", &1, &self.pending().await?));
         self.carry_out(Mode::Normal).await?;
@@ -107,8 +105,7 @@ impl<'a> Rehearsed<'a> {
         let complete = if done.is_complete() { "complete" } else { "incomplete" };
         let mut probes = vec![Probe::of_fact("destroy", &"complete", &complete)];
         for key in &scene.keys {
-            let input = json!({ "KeyId": key.arn.as_str() });
-            let described = stage.operator.kms(&key.region, "DescribeKey", input).await;
+            let described = stage.operator.kms(&key.region, "DescribeKey", key.input()).await;
             let state = described.answer().and_then(|it| it.pointer("/KeyMetadata/KeyState")?.as_str());
             let seen = state.map_or_else(|| described.to_string(), str::to_owned);
             // The primary's own window begins once its last replica is gone.
@@ -123,14 +120,15 @@ impl<'a> Rehearsed<'a> {
 
     /// How many resources a plan would change.
     async fn pending(&self) -> Result<usize, Diagnostics> {
-        let planned = self.engine().await?.plan(&self.desired, Mode::Normal).await.map_err(told)?;
+        let planned =
+            self.engine().await?.plan(&self.desired, Mode::Normal).await.map_err(|error| error.diagnostics())?;
         Ok(planned.plan().active().count())
     }
 
     async fn carry_out(&self, mode: Mode) -> Result<Applied, Diagnostics> {
         let engine = self.engine().await?;
-        let planned = engine.plan(&self.desired, mode).await.map_err(told)?;
-        engine.apply(planned, &Cancel::new(), &|_| {}).await.map_err(told)
+        let planned = engine.plan(&self.desired, mode).await.map_err(|error| error.diagnostics())?;
+        engine.apply(planned, &Cancel::new(), &|_| {}).await.map_err(|error| error.diagnostics())
     }
 
     async fn outputs(&self) -> Result<Map<String, Value>, Diagnostics> {
@@ -141,17 +139,13 @@ impl<'a> Rehearsed<'a> {
     /// An engine with sessions of its own: the clock may have moved since the last one.
     async fn engine(&self) -> Result<Engine, Diagnostics> {
         let home = self.module.inputs().region.clone();
-        let credentials = StaticCredentials {
-            access_key_id: self.operator.access_key_id.clone(),
-            secret_access_key: self.operator.secret_access_key.clone(),
-            session_token: None,
-        };
         let clock = self.clock.clone();
         let options = Options {
             clock: Some(Arc::new(move || system_time(&clock))),
-            ..Options::in_process(home, credentials, transport(&self.aws))
+            ..session::embedded(home, &self.operator, &self.aws)
         };
-        let provider = AwsProvider::connect(options).await.map_err(|error| cannot("reach its AWS", &error))?;
+        let provider =
+            AwsProvider::connect(options).await.map_err(|error| cannot("reach its AWS", &failure::chain(&error)))?;
         let store = StateStore::new(self.folder.path().join("terraform.tfstate"));
         let options = keywright_engine::Options { who: "rehearsal".to_owned(), ..keywright_engine::Options::default() };
         Ok(Engine::new(Arc::new(provider), store, options))
@@ -184,24 +178,6 @@ fn without_root(scene: &Scene) -> Option<String> {
         }
     };
     scene.root_access.then(|| format!("root access is on, as configured. With `kms_root_access = false`, {keeps}"))
-}
-
-/// Hands requests to the embedded AWS as they would go over the wire.
-fn transport(aws: &Aws) -> Transport {
-    let aws = aws.clone();
-    Arc::new(move |request: http::Request<Bytes>| {
-        let aws = aws.clone();
-        async move { Ok(aws.handle(request).await) }.boxed()
-    })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
-fn told(error: EngineError) -> Diagnostics {
-    error.diagnostics()
-}
-
-fn cannot(what: &str, error: &dyn std::error::Error) -> Diagnostics {
-    Diagnostic::error("rehearsal-stage", format!("the rehearsal cannot {what}")).because(failure::chain(error)).into()
 }
 
 /// How many calls over one period a rehearsal makes at most.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// A diagnostic as people read it: what, where with the line, why, and what to do. One that was accepted is one line.
 pub(crate) fn text(diagnostic: &Diagnostic, color: bool) -> String {
     if let Some(reason) = &diagnostic.accepted {
-        return format!("accepted[{}]: {} ({reason})", diagnostic.code, diagnostic.summary);
+        return accepted(diagnostic, reason);
     }
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -24,6 +24,11 @@ pub(crate) fn text(diagnostic: &Diagnostic, color: bool) -> String {
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// The line for a diagnostic that was accepted for that reason.
+pub(crate) fn accepted(diagnostic: &Diagnostic, reason: &str) -> String {
+    format!("accepted[{}]: {} ({reason})", diagnostic.code, diagnostic.summary)
 }
 
 /// Diagnostics as data: the same facts, places counted from 1.

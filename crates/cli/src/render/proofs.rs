@@ -196,7 +196,7 @@ fn ways(subject: &Subject, escalations: &[Escalation]) -> Vec<(String, Vec<&'sta
 
 fn lint_text(lint: &Lint, color: bool) -> String {
     match &lint.accepted {
-        Some(reason) => format!("accepted[{}]: {} ({reason})", lint.diagnostic.code, lint.diagnostic.summary),
+        Some(reason) => diagnostics::accepted(&lint.diagnostic, reason),
         None => diagnostics::text(&on_one_line(&lint.diagnostic), color),
     }
 }

@@ -139,11 +139,8 @@ impl<'a> Ringing<'a> {
 
 /// Decrypts so many times; the first call that is not allowed ends it.
 fn decrypts(stage: &Stage, scene: &Scene, key: &Key, sealed: &str, times: u32) -> Option<Outcome> {
-    let caller = stage.through(scene, "s3", &key.region);
-    let input = json!({ "KeyId": key.arn.as_str(), "CiphertextBlob": sealed, "EncryptionContext": context() });
-    (0..times)
-        .map(|_| stage.inside(&caller, &key.region, "Decrypt", input.clone()))
-        .find(|outcome| outcome.answer().is_none())
+    let context = context();
+    (0..times).map(|_| stage.opened_through_s3(scene, key, sealed, &context)).find(|outcome| outcome.answer().is_none())
 }
 
 async fn graph(stage: &Stage, alarm: &Alarm, key: &Key, began: Timestamp, messages: &[InboxMessage]) -> Graph {

@@ -24,7 +24,7 @@ async fn rotation(stage: &Stage, scene: &Scene, primary: &Key) -> Promise {
     let context = json!({ "aws:s3:arn": "arn:aws:s3:::rehearsal/old" });
     let sealed = stage.sealed_through_s3(scene, primary, &context);
     let mut probes = vec![Probe::of_call("GenerateDataKey through S3 before the rotation", Expected::Allowed, &sealed)];
-    let status = manager.kms(&primary.region, "GetKeyRotationStatus", key_alone(primary)).await;
+    let status = manager.kms(&primary.region, "GetKeyRotationStatus", primary.input()).await;
     let is_on = status.answer().and_then(|it| it.get("KeyRotationEnabled")).and_then(Value::as_bool);
     let before = rotations(&manager, primary).await;
     let wanted = match is_on {
@@ -40,10 +40,10 @@ async fn rotation(stage: &Stage, scene: &Scene, primary: &Key) -> Promise {
     let after = rotations(&manager, primary).await;
     probes.push(Probe::of_fact("rotations once the period has passed", &wanted, &after));
     if let Some(sealed) = sealed.text("CiphertextBlob") {
-        let opened = open_through_s3(stage, scene, primary, &sealed, &context);
+        let opened = stage.opened_through_s3(scene, primary, &sealed, &context);
         probes.push(Probe::of_call("Decrypt through S3 of what was encrypted before", Expected::Allowed, &opened));
         let otherwise = json!({ "aws:s3:arn": "arn:aws:s3:::rehearsal/other" });
-        let wrong = open_through_s3(stage, scene, primary, &sealed, &otherwise);
+        let wrong = stage.opened_through_s3(scene, primary, &sealed, &otherwise);
         let seen = match &wrong {
             Outcome::Failed { code, .. } => code.clone(),
             other => other.to_string(),
@@ -60,26 +60,17 @@ fn failover(stage: &Stage, scene: &Scene, primary: &Key, replica: &Key) -> Promi
     let sealed = stage.sealed_through_s3(scene, primary, &context);
     let mut probes = vec![Probe::of_call("GenerateDataKey through S3 with the primary", Expected::Allowed, &sealed)];
     if let Some(sealed) = sealed.text("CiphertextBlob") {
-        let opened = open_through_s3(stage, scene, replica, &sealed, &context);
+        let opened = stage.opened_through_s3(scene, replica, &sealed, &context);
         probes.push(Probe::of_call("Decrypt through S3 with the replica", Expected::Allowed, &opened));
     }
     let text = "the replica reads what the primary encrypted, so that the loss of a Region is no loss of data";
     Promise::new("failover", text, probes)
 }
 
-fn open_through_s3(stage: &Stage, scene: &Scene, key: &Key, sealed: &str, context: &Value) -> Outcome {
-    let input = json!({ "KeyId": key.arn.as_str(), "CiphertextBlob": sealed, "EncryptionContext": context });
-    stage.inside(&stage.through(scene, "s3", &key.region), &key.region, "Decrypt", input)
-}
-
 async fn rotations(manager: &Client, key: &Key) -> usize {
-    let listed = manager.kms(&key.region, "ListKeyRotations", key_alone(key)).await;
+    let listed = manager.kms(&key.region, "ListKeyRotations", key.input()).await;
     let rotations = listed.answer().and_then(|it| it.get("Rotations")).and_then(Value::as_array);
     rotations.map_or(0, Vec::len)
-}
-
-fn key_alone(key: &Key) -> Value {
-    json!({ "KeyId": key.arn.as_str() })
 }
 
 const LONGEST_PERIOD: i64 = 2560;

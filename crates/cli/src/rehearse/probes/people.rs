@@ -83,7 +83,7 @@ async fn manages(admin: &Client, key: &Key) -> Vec<Probe> {
     }
     probes.push(puts_the_same_policy(admin, key).await);
     for operation in ["DisableKey", "EnableKey"] {
-        let outcome = admin.kms(&key.region, operation, json!({ "KeyId": key.arn.as_str() })).await;
+        let outcome = admin.kms(&key.region, operation, key.input()).await;
         probes.push(Probe::of_call(tried(operation, who, key), Expected::Allowed, &outcome));
     }
     probes
@@ -93,7 +93,7 @@ async fn manages(admin: &Client, key: &Key) -> Vec<Probe> {
 /// it again.
 async fn puts_the_same_policy(admin: &Client, key: &Key) -> Probe {
     let what = tried("PutKeyPolicy (the one that stands)", "the admin role", key);
-    let standing = admin.kms(&key.region, "GetKeyPolicy", json!({ "KeyId": key.arn.as_str() })).await;
+    let standing = admin.kms(&key.region, "GetKeyPolicy", key.input()).await;
     let Some(policy) = standing.text("Policy") else { return Probe::of_call(what, Expected::Allowed, &standing) };
     let input = json!({ "KeyId": key.arn.as_str(), "PolicyName": "default", "Policy": policy });
     Probe::of_call(what, Expected::Allowed, &admin.kms(&key.region, "PutKeyPolicy", input).await)
@@ -114,14 +114,10 @@ struct Call {
     input: fn(&Key) -> Value,
 }
 
-fn key_alone(key: &Key) -> Value {
-    json!({ "KeyId": key.arn.as_str() })
-}
-
 const READS: &[Call] = &[
-    Call { operation: "DescribeKey", input: key_alone },
-    Call { operation: "GetKeyPolicy", input: key_alone },
-    Call { operation: "ListGrants", input: key_alone },
+    Call { operation: "DescribeKey", input: Key::input },
+    Call { operation: "GetKeyPolicy", input: Key::input },
+    Call { operation: "ListGrants", input: Key::input },
 ];
 
 const USES: &[Call] = &[
@@ -132,8 +128,8 @@ const USES: &[Call] = &[
 /// Calls of those who manage keys, for those who must not be let through. Where they are, they do no harm: the key is
 /// enabled, no deletion waits, and the policy is none.
 const CHANGES: &[Call] = &[
-    Call { operation: "EnableKey", input: key_alone },
-    Call { operation: "CancelKeyDeletion", input: key_alone },
+    Call { operation: "EnableKey", input: Key::input },
+    Call { operation: "CancelKeyDeletion", input: Key::input },
     Call {
         operation: "PutKeyPolicy",
         input: |key| {

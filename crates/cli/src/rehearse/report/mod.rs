@@ -17,7 +17,7 @@ pub(crate) use text::text;
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) acts: Vec<Act>,
-    /// Who can do what with each key, as `who-can` has it.
+    /// Who can do what with each key, as `who-can` has it; null where no report tells it.
     pub(crate) access: Value,
 }
 
