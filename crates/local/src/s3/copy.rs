@@ -9,7 +9,7 @@ use super::conditions::{ReadConditions, WriteConditions};
 use super::encryption::Asked;
 use super::error::{invalid_argument, invalid_request, unsupported};
 use super::object::{Content, Description};
-use super::put::{Said, Write, given, kept_encoding};
+use super::put::{Said, Write, given, kept_encoding, writes};
 use super::read::{bytes, locate, may_read};
 use crate::check::Check;
 use crate::context::CallContext;
@@ -112,7 +112,7 @@ impl Operation for CopyObject {
     fn call(input: Self::Input, call: &CallContext, world: &mut World, _: &Authorized) -> Result<Reply, AwsError> {
         input.said().check_supported()?;
         let source = input.source()?;
-        let description = input.description()?;
+        let description = input.replaced_description()?;
         if description.is_none() && input.encryption.is_none() && source.is(&input.bucket, &input.key) {
             return Err(invalid_request(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -147,6 +147,8 @@ impl Operation for CopyObject {
     }
 }
 
+writes!(CopyObjectInput);
+
 impl CopyObjectInput {
     /// Reads `bucket/key` with what may follow it, encoded as in a path.
     fn source(&self) -> Result<Source, AwsError> {
@@ -164,28 +166,6 @@ impl CopyObjectInput {
         Ok(Source { bucket: bucket.to_owned(), key: key.to_owned(), version_id })
     }
 
-    fn said(&self) -> Said<'_> {
-        Said {
-            acl: self.acl.as_deref(),
-            storage_class: self.storage_class.as_deref(),
-            encryption: self.encryption.as_deref(),
-            kms_key: self.kms_key.as_deref(),
-            conditions: WriteConditions {
-                if_match: self.if_match.as_deref(),
-                if_none_match: self.if_none_match.as_deref(),
-            },
-        }
-    }
-
-    fn asked(&self) -> Asked<'_> {
-        Asked {
-            algorithm: self.encryption.as_deref(),
-            key: self.kms_key.as_deref(),
-            context: self.encryption_context.as_deref(),
-            bucket_key: self.bucket_key,
-        }
-    }
-
     fn source_conditions(&self) -> ReadConditions<'_> {
         ReadConditions {
             if_match: self.source_if_match.as_deref(),
@@ -195,21 +175,12 @@ impl CopyObjectInput {
     }
 
     /// The description of the copy; none where the source's is kept.
-    fn description(&self) -> Result<Option<Description>, AwsError> {
+    fn replaced_description(&self) -> Result<Option<Description>, AwsError> {
         match self.metadata_directive.as_deref() {
-            None | Some("COPY") => return Ok(None),
-            Some("REPLACE") => {}
-            Some(_) => return Err(invalid_argument("Unknown metadata directive.")),
+            None | Some("COPY") => Ok(None),
+            Some("REPLACE") => Ok(Some(self.description())),
+            Some(_) => Err(invalid_argument("Unknown metadata directive.")),
         }
-        let headers = [
-            ("cache-control", self.cache_control.clone()),
-            ("content-disposition", self.content_disposition.clone()),
-            ("content-encoding", self.content_encoding.as_deref().and_then(kept_encoding)),
-            ("content-language", self.content_language.clone()),
-            ("content-type", self.content_type.clone()),
-            ("expires", self.expires.clone()),
-        ];
-        Ok(Some(Description { headers: given(headers), metadata: self.metadata.clone() }))
     }
 
     fn checksum(&self, source: &Content, plaintext: &[u8]) -> Option<Checksum> {

@@ -115,41 +115,50 @@ impl Operation for PutObject {
     }
 }
 
-impl PutObjectInput {
-    fn said(&self) -> Said<'_> {
-        Said {
-            acl: self.acl.as_deref(),
-            storage_class: self.storage_class.as_deref(),
-            encryption: self.encryption.as_deref(),
-            kms_key: self.kms_key.as_deref(),
-            conditions: WriteConditions {
-                if_match: self.if_match.as_deref(),
-                if_none_match: self.if_none_match.as_deref(),
-            },
-        }
-    }
+/// What a request that writes an object says, whichever of them it is. Their members cannot be one struct: flattened,
+/// it would let in members that the operation does not know.
+macro_rules! writes {
+    ($input:ty) => {
+        impl $input {
+            fn said(&self) -> Said<'_> {
+                Said {
+                    acl: self.acl.as_deref(),
+                    storage_class: self.storage_class.as_deref(),
+                    encryption: self.encryption.as_deref(),
+                    kms_key: self.kms_key.as_deref(),
+                    conditions: WriteConditions {
+                        if_match: self.if_match.as_deref(),
+                        if_none_match: self.if_none_match.as_deref(),
+                    },
+                }
+            }
 
-    fn asked(&self) -> Asked<'_> {
-        Asked {
-            algorithm: self.encryption.as_deref(),
-            key: self.kms_key.as_deref(),
-            context: self.encryption_context.as_deref(),
-            bucket_key: self.bucket_key,
-        }
-    }
+            fn asked(&self) -> Asked<'_> {
+                Asked {
+                    algorithm: self.encryption.as_deref(),
+                    key: self.kms_key.as_deref(),
+                    context: self.encryption_context.as_deref(),
+                    bucket_key: self.bucket_key,
+                }
+            }
 
-    fn description(&self) -> Description {
-        let headers = [
-            ("cache-control", self.cache_control.clone()),
-            ("content-disposition", self.content_disposition.clone()),
-            ("content-encoding", self.content_encoding.as_deref().and_then(kept_encoding)),
-            ("content-language", self.content_language.clone()),
-            ("content-type", self.content_type.clone()),
-            ("expires", self.expires.clone()),
-        ];
-        Description { headers: given(headers), metadata: self.metadata.clone() }
-    }
+            fn description(&self) -> Description {
+                let headers = [
+                    ("cache-control", self.cache_control.clone()),
+                    ("content-disposition", self.content_disposition.clone()),
+                    ("content-encoding", self.content_encoding.as_deref().and_then(kept_encoding)),
+                    ("content-language", self.content_language.clone()),
+                    ("content-type", self.content_type.clone()),
+                    ("expires", self.expires.clone()),
+                ];
+                Description { headers: given(headers), metadata: self.metadata.clone() }
+            }
+        }
+    };
 }
+pub(super) use writes;
+
+writes!(PutObjectInput);
 
 impl Said<'_> {
     /// The caller may write the object, and read it where its writing tells what is there.
