@@ -223,7 +223,9 @@ fn planned_attributes(draft: Draft, region: &Region, planned: &Attributes) -> Dr
 fn defaults(draft: Draft, region: &Region) -> Draft {
     draft
         .or("actions_enabled", true)
+        .or("evaluation_criteria", json!([]))
         .or("metric_query", json!([]))
+        .or("warm_up_configuration", json!([]))
         .with("region", region.as_str())
         .or("treat_missing_data", DEFAULT_MISSING_DATA)
 }

@@ -17,6 +17,8 @@ pub(super) const SCHEMA: Schema = Schema {
         Attribute::optional("datapoints_to_alarm"),
         Attribute::optional("dimensions"),
         Attribute::optional_computed("evaluate_low_sample_count_percentiles"),
+        Attribute::optional("evaluation_criteria"),
+        Attribute::optional("evaluation_interval"),
         Attribute::optional("evaluation_periods"),
         Attribute::optional("extended_statistic"),
         Attribute::computed("id"),
@@ -34,5 +36,6 @@ pub(super) const SCHEMA: Schema = Schema {
         Attribute::optional("threshold_metric_id"),
         Attribute::optional("treat_missing_data").default(DefaultValue::Text("missing")),
         Attribute::optional("unit"),
+        Attribute::optional("warm_up_configuration"),
     ],
 };

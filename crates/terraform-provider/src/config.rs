@@ -1,0 +1,134 @@
+//! The provider's configuration: how to reach AWS, and as whom.
+
+use keywright_aws::{AwsProvider, Options, StaticCredentials};
+use keywright_engine::{Actor, Provider};
+use keywright_model::{Arn, Region, Secret};
+
+use crate::trouble::Trouble;
+use crate::value::{Fields, Value};
+
+/// A provider that is ready to work.
+pub(crate) struct Configured {
+    pub(crate) aws: AwsProvider,
+    /// Whom all calls are made as.
+    pub(crate) actor: Actor,
+    /// The Region of a resource that names none.
+    pub(crate) home: Region,
+}
+
+/// Gets ready. Nothing is sent yet, unless a role is to be assumed.
+pub(crate) async fn configure(config: &Fields) -> Result<Configured, Trouble> {
+    refuse_what_is_not_there(config)?;
+    let home = home(config)?;
+    let mut options = Options::new(home.clone());
+    options.profile = text(config, "profile").map(str::to_owned);
+    options.endpoint_url = endpoint(config)?;
+    options.credentials = credentials(config);
+    let aws = AwsProvider::connect(options).await?;
+    let actor = actor(config)?;
+    if let Actor::Role(role) = &actor {
+        aws.assume(role).await?;
+    }
+    Ok(Configured { aws, actor, home })
+}
+
+fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.get(name).and_then(Value::text).filter(|text| !text.is_empty())
+}
+
+fn home(config: &Fields) -> Result<Region, Trouble> {
+    let of_environment = || ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
+    let name = text(config, "region").map(str::to_owned).or_else(of_environment);
+    let name = name.ok_or_else(|| Trouble::new("No Region", "set `region` in the provider's block, or AWS_REGION"))?;
+    Region::parse(&name).map_err(|error| Trouble::new("No such Region", error.to_string()))
+}
+
+fn credentials(config: &Fields) -> Option<StaticCredentials> {
+    let secret = |name| text(config, name).map(|text| Secret::new(text.to_owned()));
+    Some(StaticCredentials {
+        access_key_id: text(config, "access_key")?.to_owned(),
+        secret_access_key: secret("secret_key")?,
+        session_token: secret("token"),
+    })
+}
+
+/// One endpoint for every service is what there is.
+fn endpoint(config: &Fields) -> Result<Option<String>, Trouble> {
+    let mut urls: Vec<&str> = blocks(config, "endpoints").flat_map(Fields::values).filter_map(Value::text).collect();
+    urls.sort_unstable();
+    urls.dedup();
+    match urls.as_slice() {
+        [] => Ok(None),
+        [url] => Ok(Some((*url).to_owned())),
+        _ => Err(Trouble::new("Several endpoints", "this provider takes one endpoint, the same for every service")),
+    }
+}
+
+fn actor(config: &Fields) -> Result<Actor, Trouble> {
+    let mut roles = blocks(config, "assume_role").filter_map(|block| text(block, "role_arn"));
+    match (roles.next(), roles.next()) {
+        (None, _) => Ok(Actor::Caller),
+        (Some(role), None) => {
+            Arn::parse(role).map(Actor::Role).map_err(|error| Trouble::new("No role", error.to_string()))
+        }
+        _ => Err(Trouble::new("Several roles", "this provider assumes one role, not a chain of them")),
+    }
+}
+
+fn blocks<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a Fields> {
+    let items = match fields.get(name) {
+        Some(Value::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    items.iter().filter_map(|item| match item {
+        Value::Map(fields) => Some(fields),
+        _ => None,
+    })
+}
+
+/// What would be passed over in silence otherwise.
+fn refuse_what_is_not_there(config: &Fields) -> Result<(), Trouble> {
+    let names = ["default_tags", "shared_config_files", "shared_credentials_files"];
+    match names.iter().find(|name| config.get(**name).is_some_and(|value| !value.is_absent())) {
+        Some(name) => Err(Trouble::new("Not supported", format!("this provider does not do `{name}`"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: serde_json::Value) -> Fields {
+        match Value::from(value) {
+            Value::Map(fields) => fields,
+            _ => Fields::new(),
+        }
+    }
+
+    #[test]
+    fn one_endpoint_serves_all() {
+        let same = json!({"endpoints": [{"kms": "http://a", "iam": "http://a"}, {"sts": "http://a"}]});
+        assert_eq!(endpoint(&fields(same)).unwrap().as_deref(), Some("http://a"));
+        assert!(endpoint(&fields(json!({"endpoints": [{"kms": "http://a", "iam": "http://b"}]}))).is_err());
+        assert_eq!(endpoint(&fields(json!({"endpoints": []}))).unwrap(), None);
+    }
+
+    #[test]
+    fn what_it_does_not_do_is_refused() {
+        assert!(refuse_what_is_not_there(&fields(json!({"default_tags": [{"tags": {"a": "b"}}]}))).is_err());
+        assert!(refuse_what_is_not_there(&fields(json!({"default_tags": [], "max_retries": 3}))).is_ok());
+    }
+
+    #[test]
+    fn it_works_as_one_role_at_most() {
+        let role = "arn:aws:iam::111122223333:role/admin";
+        let one = actor(&fields(json!({"assume_role": [{"role_arn": role}]}))).unwrap();
+        assert_eq!(one, Actor::Role(Arn::parse(role).unwrap()));
+        assert_eq!(actor(&fields(json!({"assume_role": []}))).unwrap(), Actor::Caller);
+        assert!(actor(&fields(json!({"assume_role": [{"role_arn": role}, {"role_arn": role}]}))).is_err());
+        assert!(actor(&fields(json!({"assume_role": [{"role_arn": "admin"}]}))).is_err());
+    }
+}
