@@ -444,6 +444,18 @@ variable "key_statements" {
     error_message = "`key_statements`: in a key policy `*` means this key; leave `resources` out."
   }
   validation {
+    condition = alltrue(flatten([for statement in var.key_statements : [for condition in statement.conditions :
+      can(regex("^(For(All|Any)Values:)?(String(Not)?(Equals(IgnoreCase)?|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like)|Null)(IfExists)?$", condition.test))
+    ]]))
+    error_message = "`key_statements`: a `test` is no condition operator; see the grammar of key policies."
+  }
+  validation {
+    condition = alltrue([for text in flatten([for statement in var.key_statements : concat(
+      statement.sid == null ? [] : [statement.sid], statement.principals[*].identifiers, statement.actions, statement.conditions[*].variable, statement.conditions[*].values,
+    )]) : can(regex("^[\\t\\n\\r\\x{20}-\\x{FF}]*$", text))])
+    error_message = "`key_statements`: key policies take tab, line breaks and the characters U+0020 to U+00FF."
+  }
+  validation {
     condition = length(distinct([for statement in var.key_statements : statement.sid if statement.sid != null])) == length([for statement in var.key_statements : statement.sid if statement.sid != null]) && length(setintersection([for statement in var.key_statements : statement.sid if statement.sid != null], [
       "AllowAWSServicesCreateGrant", "AllowAWSServicesUsage", "AllowAutoScalingServiceRoleCreateGrant",
       "AllowAutoScalingServiceRoleUsage", "AllowCloudFrontDistributions", "AllowCloudTrailDecrypt",

@@ -69,9 +69,12 @@ fn clients() -> Result<(), String> {
         &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "tests/clients/requirements.txt"],
     )?;
     // As the tests build it: another choice of packages would build the SDK once more, with other features.
-    cargo(&["build", "--workspace", "--tests"])?;
-    let program = text(&target().join("debug/keywright"))?;
-    command(&text(&python)?, &["-m", "pytest", "-q", "-rs", "tests/clients", "--keywright", &program])
+    cargo(&["build", "--workspace", "--bins", "--tests"])?;
+    let built = |name: &str| text(&target().join("debug").join(name));
+    let (program, provider) = (built("keywright")?, built("terraform-provider-aws")?);
+    let programs = ["--keywright", &program, "--provider", &provider];
+    let mut pytest = Command::new(&python);
+    status(pytest.args(["-m", "pytest", "-q", "-rs", "tests/clients"]).args(programs))
 }
 
 fn docs() -> Result<(), String> {
