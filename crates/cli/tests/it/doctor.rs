@@ -153,29 +153,70 @@ fn case_4_a_replica_that_is_wanted_and_missing_or_kept_from_being_made_is_found(
 }
 
 #[test]
-fn case_5_a_grant_that_is_missing_or_to_somebody_else_is_found() {
+fn case_5_a_grant_that_is_missing_or_on_the_other_key_is_found() {
     let folder = applied(REPLICATED);
     assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
     let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
-    let grants = act(&folder, REPLICA_REGION, Service::Kms, "ListGrants", &json!({ "KeyId": replica }));
-    let revoked = json!({ "KeyId": replica, "GrantId": grants["Grants"][0]["GrantId"] });
-    act(&folder, REPLICA_REGION, Service::Kms, "RevokeGrant", &revoked);
-    Report::of(&folder, &[]).found(5, &["no grant on the replica key", "revoked or retired"]);
+    revoke_grant(&folder, REPLICA_REGION, &replica, "S3ReplicationGrant");
+    let missing = format!(
+        "no grant on the replica key (`{replica}`) gives `{REPLICATION_ROLE}` Encrypt, Decrypt, GenerateDataKey, DescribeKey"
+    );
+    let cause = "the grant was revoked or retired, or never made";
+    Report::of(&folder, &[]).found_alone(5, &missing, cause, "run `keywright apply`");
 
-    let grant = |key: &str, grantee: &str| {
-        json!({
-            "KeyId": key, "GranteePrincipal": grantee, "Name": "S3ReplicationGrant",
-            "Operations": ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"],
-        })
-    };
-    let role = format!("arn:aws:iam::{ACCOUNT}:role/acme-s3-replication-role-test");
-    act(&folder, REGION, Service::Kms, "CreateGrant", &grant(&primary, &role));
-    Report::of(&folder, &[]).found(5, &["stands on the primary key in eu-west-1"]);
-    let other = inside(&folder, Clock::system(), |aws| aws.operator.to_string());
-    act(&folder, REPLICA_REGION, Service::Kms, "CreateGrant", &grant(&replica, &other));
-    Report::of(&folder, &[]).found(5, &["no grant on the replica key"]);
-    act(&folder, REPLICA_REGION, Service::Kms, "CreateGrant", &grant(&replica, &role));
+    let grant = replication_grant("S3ReplicationGrant", REPLICATION_ROLE);
+    make_grant(&folder, REGION, &primary, &grant);
+    let cause = "the grant `S3ReplicationGrant` stands on the primary key in eu-west-1: a grant is good for one key in one Region";
+    Report::of(&folder, &[]).found_alone(5, &missing, cause, "run `keywright apply`");
+    make_grant(&folder, REPLICA_REGION, &replica, &grant);
     assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
+}
+
+#[test]
+fn case_5_a_grant_to_somebody_else_is_found_with_whom_it_is_to() {
+    let folder = applied(REPLICATED);
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    let other = inside(&folder, Clock::system(), |aws| aws.operator.to_string());
+    for (part, region, key, name, operations) in [
+        ("replica", REPLICA_REGION, &replica, "S3ReplicationGrant", "Encrypt, Decrypt, GenerateDataKey, DescribeKey"),
+        ("primary", REGION, &primary, "S3ReplicationSourceGrant", "Decrypt, DescribeKey"),
+    ] {
+        revoke_grant(&folder, region, key, name);
+        make_grant(&folder, region, key, &replication_grant(name, &other));
+        let evidence = format!("no grant on the {part} key (`{key}`) gives `{REPLICATION_ROLE}` {operations}");
+        let cause = format!("the grant `{name}` is to `{other}`, but S3 replicates as the role");
+        Report::of(&folder, &[]).found_alone(5, &evidence, &cause, "run `keywright apply`");
+        // Whose grant it is besides does not matter, once the role has one.
+        make_grant(&folder, region, key, &replication_grant("another", REPLICATION_ROLE));
+        let report = Report::of(&folder, &[]);
+        assert_eq!(report.answer(5), "fine", "{}", report.said(5));
+    }
+}
+
+#[test]
+fn case_5_a_grant_that_gives_too_little_and_one_to_a_role_that_is_gone_are_found() {
+    let folder = applied(REPLICATED);
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    revoke_grant(&folder, REPLICA_REGION, &replica, "S3ReplicationGrant");
+    let mut little = replication_grant("S3ReplicationGrant", REPLICATION_ROLE);
+    little["Operations"] = json!(["Decrypt", "DescribeKey"]);
+    make_grant(&folder, REPLICA_REGION, &replica, &little);
+    let evidence =
+        format!("no grant on the replica key (`{replica}`) gives `{REPLICATION_ROLE}` Encrypt, GenerateDataKey");
+    Report::of(&folder, &[]).found_alone(
+        5,
+        &evidence,
+        "the grant was revoked or retired, or never made",
+        "run `keywright apply`",
+    );
+    make_grant(&folder, REPLICA_REGION, &replica, &replication_grant("another", REPLICATION_ROLE));
+    assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
+
+    act(&folder, GLOBAL_REGION, Service::Iam, "DeleteRole", &json!({ "RoleName": "acme-s3-replication-role-test" }));
+    let report = Report::of(&folder, &[]);
+    let gone = "which was a role that is deleted; another one of its name is another principal";
+    report.found(5, &["the grant `S3ReplicationGrant` is to `AROA", gone, &replica]);
+    report.found(5, &["the grant `S3ReplicationSourceGrant` is to `AROA", gone, &primary]);
 }
 
 #[test]
@@ -360,6 +401,32 @@ impl Report {
         let is_told = |trouble: &Value| told.iter().all(|it| trouble.to_string().contains(it));
         assert!(troubles.iter().any(is_told), "{told:?} is not told in {}", self.said(number));
     }
+
+    /// The case tells this trouble, in these words, and no other.
+    #[track_caller]
+    fn found_alone(&self, number: u8, evidence: &str, cause: &str, cure: &str) {
+        let told = json!([{ "evidence": evidence, "cause": cause, "cure": cure }]);
+        assert_eq!((&self.case(number)["found"], self.code), (&told, 2), "{}", self.said(number));
+    }
+}
+
+/// A grant of what S3 needs to replicate.
+fn replication_grant(name: &str, grantee: &str) -> Value {
+    let operations = ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"];
+    json!({ "GranteePrincipal": grantee, "Name": name, "Operations": operations })
+}
+
+fn make_grant(folder: &Folder, region: &str, key: &str, grant: &Value) {
+    let mut grant = grant.clone();
+    grant["KeyId"] = json!(key);
+    act(folder, region, Service::Kms, "CreateGrant", &grant);
+}
+
+fn revoke_grant(folder: &Folder, region: &str, key: &str, name: &str) {
+    let listed = act(folder, region, Service::Kms, "ListGrants", &json!({ "KeyId": key }));
+    let grants = listed["Grants"].as_array().expect("grants");
+    let grant = grants.iter().find(|it| it["Name"] == name).expect("a grant of that name");
+    act(folder, region, Service::Kms, "RevokeGrant", &json!({ "KeyId": key, "GrantId": grant["GrantId"] }));
 }
 
 /// The folder's AWS between two runs, and who works in it.
@@ -511,6 +578,7 @@ const REGION: &str = "eu-west-1";
 const REPLICA_REGION: &str = "us-east-1";
 const GLOBAL_REGION: &str = "us-east-1";
 const TOPIC_NAME: &str = "alarms";
+const REPLICATION_ROLE: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-test";
 const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
 const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
 const MONITORED: &str = "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"";
