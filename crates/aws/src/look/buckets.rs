@@ -77,7 +77,9 @@ mod tests {
                     <SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status></SseKmsEncryptedObjects>\
                     </SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::b</Bucket><EncryptionConfiguration>\
                     <ReplicaKmsKeyID>k</ReplicaKmsKeyID></EncryptionConfiguration></Destination></Rule>\
-                    <Rule><ID>off</ID><Status>Disabled</Status></Rule></ReplicationConfiguration>";
+                    <Rule><ID>off</ID><Status>Disabled</Status>\
+                    <SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Disabled</Status></SseKmsEncryptedObjects>\
+                    </SourceSelectionCriteria></Rule></ReplicationConfiguration>";
         let rules: Vec<_> = Element::parse(text).expect("XML").all(&["Rule"]).into_iter().map(rule).collect();
         assert_eq!(rules[0].replica_key.as_deref(), Some("k"));
         assert!(rules[0].enabled && rules[0].copies_encrypted);

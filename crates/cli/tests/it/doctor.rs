@@ -1,8 +1,5 @@
 //! Each trouble that `doctor` knows, put into the embedded AWS, and found there; and a folder that has none.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-
 use jiff::{SignedDuration, Timestamp};
 use keywright_local::{Aws, Clock, InsideCaller, InsideError, Options, Service};
 use keywright_model::{AccountId, Arn, Partition, Region};
@@ -322,23 +319,42 @@ fn case_9_a_policy_that_is_not_the_wanted_one_and_a_role_that_is_gone_are_found(
 }
 
 #[test]
-fn case_10_buckets_are_looked_at_by_name() {
+fn case_10_copies_that_are_not_encrypted_with_the_replica_key_are_found() {
     let folder = applied(REPLICATED);
-    std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
-    let named = Report::of(&folder, &["--bucket", "acme-logs.x"]);
-    assert!(matches!(named.answer(10), "undecided" | "found"), "the bucket is not there: {}", named.said(10));
-    let replica = output(&folder, "kms_replica_key_arn");
-    let by_key = |key: &str, encrypted: &str| {
-        let report = with_bucket(&folder, &replication(key, encrypted));
-        (report.answer(10).to_owned(), report.said(10))
-    };
-    assert_eq!(by_key(&replica, "Enabled").0, "fine", "{}", by_key(&replica, "Enabled").1);
-    let (answer, said) = by_key("arn:aws:kms:us-east-1:111122223333:key/other", "Enabled");
-    assert_eq!(answer, "found", "{said}");
-    assert!(said.contains("key/other") && said.contains(&replica), "{said}");
-    let (answer, said) = by_key(&replica, "Disabled");
-    assert_eq!(answer, "found", "{said}");
-    assert!(said.contains("SseKmsEncryptedObjects"), "{said}");
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    let named = || Report::of(&folder, &["--bucket", BUCKET]);
+    let missing = named();
+    assert_eq!(missing.answer(10), "undecided");
+    assert!(missing.said(10).contains("NoSuchBucket"), "{}", missing.said(10));
+
+    make_bucket(&folder, REGION, BUCKET);
+    make_bucket(&folder, REPLICA_REGION, COPIES);
+    named().found(10, &[&format!("`{BUCKET}` has no replication rule that is enabled"), "put-bucket-replication"]);
+    replicate(&folder, "Enabled", Some(&replica));
+    let healthy = named();
+    assert_eq!(healthy.answer(10), "fine", "{}", healthy.said(10));
+    let seen = format!("the copies of `{BUCKET}` are encrypted with the replica key");
+    assert_eq!(healthy.case(10)["seen"], json!([seen]));
+
+    // One ID, another Region: it is the primary.
+    replicate(&folder, "Enabled", Some(&primary));
+    named().found(10, &[&format!("names `{primary}`"), &format!("`{replica}`"), "ReplicaKmsKeyID"]);
+    replicate(&folder, "Enabled", None);
+    let report = named();
+    report.found(10, &["leaves out what is encrypted with KMS", "SseKmsEncryptedObjects"]);
+    report.found(10, &["names no key for its copies", &replica]);
+    replicate(&folder, "Disabled", Some(&replica));
+    named().found(10, &["has no replication rule that is enabled"]);
+    replicate(&folder, "Enabled", Some("arn:aws:kms:us-east-1:111122223333:alias/copies"));
+    let by_alias = named();
+    assert_eq!(by_alias.answer(10), "undecided", "an alias may lead to the replica key: {}", by_alias.said(10));
+    assert!(by_alias.said(10).contains("alias/copies"), "{}", by_alias.said(10));
+    replicate(&folder, "Enabled", Some(&replica));
+    assert_eq!(named().answer(10), "fine", "the cure cures");
+    act(&folder, REGION, Service::S3, "DeleteBucketReplication", &json!({ "Bucket": BUCKET }));
+    named().found(10, &["has no replication rule that is enabled"]);
+    let elsewhere = Report::of(&folder, &["--bucket", COPIES]);
+    assert_eq!(elsewhere.answer(10), "undecided", "a bucket of another Region: {}", elsewhere.said(10));
 }
 
 #[test]
@@ -534,50 +550,38 @@ fn topic_policy(effect: &str) -> Value {
     }] })
 }
 
-/// A report on the bucket `acme-logs.x`, of an S3 that answers with this body.
-fn with_bucket(folder: &Folder, body: &str) -> Report {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a request");
-        let mut request = [0; 4096];
-        let length = stream.read(&mut request).expect("a request");
-        stream.write_all(answer.as_bytes()).expect("an answer");
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    let report = folder.cloud(async |sdk| {
-        let (id, secret) = sdk.access_key();
-        let environment = [
-            ("AWS_ACCESS_KEY_ID", id),
-            ("AWS_SECRET_ACCESS_KEY", secret),
-            ("AWS_ENDPOINT_URL", sdk.endpoint()),
-            ("AWS_ENDPOINT_URL_S3", &endpoint),
-        ];
-        let path = folder.path().to_str().expect("a path");
-        let run = run_in(&["doctor", path, "--json", "--bucket", "acme-logs.x"], &environment);
-        Report::from(run.code, &run.stdout, &run.stderr)
-    });
-    let request = server.join().expect("a request").to_lowercase();
-    assert!(request.starts_with("get /acme-logs.x?replication= "), "{request}");
-    assert!(request.contains("/eu-west-1/s3/aws4_request") && request.contains("x-amz-content-sha256"), "{request}");
-    report
+/// A bucket that keeps versions, as replication wants it.
+fn make_bucket(folder: &Folder, region: &str, name: &str) {
+    let mut bucket = json!({ "Bucket": name });
+    if region != GLOBAL_REGION {
+        bucket["Document"] = json!({ "LocationConstraint": region });
+    }
+    act(folder, region, Service::S3, "CreateBucket", &bucket);
+    let versioned = json!({ "Bucket": name, "Document": { "Status": "Enabled" } });
+    act(folder, region, Service::S3, "PutBucketVersioning", &versioned);
 }
 
-fn replication(key: &str, encrypted: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\"?><ReplicationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ID>all</ID>\
-         <Status>Enabled</Status><SourceSelectionCriteria><SseKmsEncryptedObjects><Status>{encrypted}</Status>\
-         </SseKmsEncryptedObjects></SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::copies</Bucket>\
-         <EncryptionConfiguration><ReplicaKmsKeyID>{key}</ReplicaKmsKeyID></EncryptionConfiguration></Destination></Rule>\
-         </ReplicationConfiguration>"
-    )
+/// Replicates the bucket by one rule, with that key for the copies of what KMS has a part in.
+fn replicate(folder: &Folder, status: &str, key: Option<&str>) {
+    let mut rule = json!({
+        "ID": "all", "Status": status, "Priority": 1, "Filter": { "Prefix": "" },
+        "Destination": { "Bucket": format!("arn:aws:s3:::{COPIES}") },
+        "DeleteMarkerReplication": { "Status": "Disabled" },
+    });
+    if let Some(key) = key {
+        rule["SourceSelectionCriteria"] = json!({ "SseKmsEncryptedObjects": { "Status": "Enabled" } });
+        rule["Destination"]["EncryptionConfiguration"] = json!({ "ReplicaKmsKeyID": key });
+    }
+    let document = json!({ "Role": REPLICATION_ROLE, "Rule": [rule] });
+    act(folder, REGION, Service::S3, "PutBucketReplication", &json!({ "Bucket": BUCKET, "Document": document }));
 }
 
 const REGION: &str = "eu-west-1";
 const REPLICA_REGION: &str = "us-east-1";
 const GLOBAL_REGION: &str = "us-east-1";
 const TOPIC_NAME: &str = "alarms";
+const BUCKET: &str = "acme-logs.x";
+const COPIES: &str = "acme-copies";
 const REPLICATION_ROLE: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-test";
 const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
 const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
