@@ -2,6 +2,7 @@ use keywright_engine::ProviderError;
 use keywright_model::Region;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::has_code;
 use crate::signed::{Call, Service, xml};
@@ -63,6 +64,7 @@ fn rule(rule: &Element) -> BucketReplication {
     }
 }
 
+pub(super) const NEEDED: &[LookNeeded] = &[look("s3:GetReplicationConfiguration", LookOn::Bucket)];
 const S3: Service = Service { name: "s3", id: "S3", endpoint_variable: "AWS_ENDPOINT_URL_S3" };
 /// S3 signs what is unreserved as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

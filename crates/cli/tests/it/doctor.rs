@@ -6,6 +6,7 @@ use keywright_model::{AccountId, Arn, Partition, Region};
 use serde_json::{Value, json};
 
 use crate::folder::{ACCOUNT, Folder, module, run_in};
+use crate::sdk::{REGION, REPLICA_REGION};
 
 #[test]
 fn a_healthy_folder_has_none_of_the_troubles() {
@@ -319,6 +320,29 @@ fn case_9_a_policy_that_is_not_the_wanted_one_and_a_role_that_is_gone_are_found(
 }
 
 #[test]
+fn case_9_an_admin_role_that_was_changed_so_that_nobody_reaches_the_key_is_found() {
+    let folder = applied(ROOT_OFF);
+    let name = "acme-kms-admin-role-test";
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole",
+    }] });
+    let put = json!({ "RoleName": name, "PolicyDocument": trust.to_string() });
+    act(&folder, GLOBAL_REGION, Service::Iam, "UpdateAssumeRolePolicy", &put);
+    let report = Report::of(&folder, &[]);
+    report.found(9, &["its trust policy was changed outside", "AWS Support"]);
+    assert_eq!(report.answer(2), "undecided");
+    assert!(report.needs(2).iter().all(|it| it.contains("`sts:AssumeRole`")), "{}", report.said(2));
+
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/acme-kms-management-policy-test");
+    let attachment = json!({ "RoleName": name, "PolicyArn": policy });
+    act(&folder, GLOBAL_REGION, Service::Iam, "DetachRolePolicy", &attachment);
+    act(&folder, GLOBAL_REGION, Service::Iam, "DeleteRole", &json!({ "RoleName": name }));
+    let report = Report::of(&folder, &[]);
+    report.found(9, &["the role is gone", "AWS Support"]);
+    report.found(9, &["the admin role", "is not there"]);
+}
+
+#[test]
 fn case_10_copies_that_are_not_encrypted_with_the_replica_key_are_found() {
     let folder = applied(REPLICATED);
     let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
@@ -379,9 +403,9 @@ fn case_11_missing_statements_and_a_missing_role_are_found() {
 }
 
 /// What `doctor --json` said.
-struct Report {
-    code: i32,
-    data: Value,
+pub(crate) struct Report {
+    pub(crate) code: i32,
+    pub(crate) data: Value,
 }
 
 impl Report {
@@ -390,7 +414,7 @@ impl Report {
         Self::from(run.code, &run.stdout, &run.stderr)
     }
 
-    fn from(code: i32, stdout: &str, stderr: &str) -> Self {
+    pub(crate) fn from(code: i32, stdout: &str, stderr: &str) -> Self {
         let data: Value = serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
         assert!(matches!(code, 0 | 2), "{data:#}\n{stderr}");
         Self { code, data }
@@ -401,12 +425,18 @@ impl Report {
         cases.iter().find(|it| it["case"] == number).expect("a case")
     }
 
-    fn answer(&self, number: u8) -> &str {
+    pub(crate) fn answer(&self, number: u8) -> &str {
         self.case(number)["answer"].as_str().expect("an answer")
     }
 
-    fn said(&self, number: u8) -> String {
+    pub(crate) fn said(&self, number: u8) -> String {
         format!("{:#}", self.case(number))
+    }
+
+    /// What it would need to decide the case.
+    pub(crate) fn needs(&self, number: u8) -> Vec<String> {
+        let open = self.case(number)["undecided"].as_array().expect("a list").iter();
+        open.map(|it| it["needs"].as_str().expect("a text").to_owned()).collect()
     }
 
     /// One of the troubles of the case tells all of these.
@@ -482,7 +512,7 @@ fn inside<T>(folder: &Folder, clock: Clock, act: impl FnOnce(&Inside) -> T) -> T
 }
 
 /// The operator does this.
-fn act(folder: &Folder, region: &str, service: Service, operation: &str, parameters: &Value) -> Value {
+pub(crate) fn act(folder: &Folder, region: &str, service: Service, operation: &str, parameters: &Value) -> Value {
     inside(folder, Clock::system(), |aws| aws.ask(region, service, operation, parameters))
 }
 
@@ -492,7 +522,7 @@ fn applied(inputs: &str) -> Folder {
     folder
 }
 
-fn output(folder: &Folder, name: &str) -> String {
+pub(crate) fn output(folder: &Folder, name: &str) -> String {
     folder.outputs()[name]["value"]
         .as_str()
         .unwrap_or_else(|| panic!("the output {name}: {:#}", folder.outputs()))
@@ -521,7 +551,7 @@ fn change_policy(folder: &Folder, region: &str, key: &str, change: impl FnOnce(&
 }
 
 /// A queue of the own account is confirmed at once; an inbox besides takes what is sent.
-fn subscribe(folder: &Folder, topic: &str) {
+pub(crate) fn subscribe(folder: &Folder, topic: &str) {
     let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{topic}");
     let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:alarms");
     inside(folder, Clock::system(), |aws| {
@@ -531,7 +561,7 @@ fn subscribe(folder: &Folder, topic: &str) {
     });
 }
 
-fn set_topic(folder: &Folder, name: &str, value: &str) {
+pub(crate) fn set_topic(folder: &Folder, name: &str, value: &str) {
     let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC_NAME}");
     let parameters = json!({ "TopicArn": topic, "AttributeName": name, "AttributeValue": value });
     act(folder, REGION, Service::Sns, "SetTopicAttributes", &parameters);
@@ -551,7 +581,7 @@ fn topic_policy(effect: &str) -> Value {
 }
 
 /// A bucket that keeps versions, as replication wants it.
-fn make_bucket(folder: &Folder, region: &str, name: &str) {
+pub(crate) fn make_bucket(folder: &Folder, region: &str, name: &str) {
     let mut bucket = json!({ "Bucket": name });
     if region != GLOBAL_REGION {
         bucket["Document"] = json!({ "LocationConstraint": region });
@@ -562,7 +592,7 @@ fn make_bucket(folder: &Folder, region: &str, name: &str) {
 }
 
 /// Replicates the bucket by one rule, with that key for the copies of what KMS has a part in.
-fn replicate(folder: &Folder, status: &str, key: Option<&str>) {
+pub(crate) fn replicate(folder: &Folder, status: &str, key: Option<&str>) {
     let mut rule = json!({
         "ID": "all", "Status": status, "Priority": 1, "Filter": { "Prefix": "" },
         "Destination": { "Bucket": format!("arn:aws:s3:::{COPIES}") },
@@ -576,13 +606,12 @@ fn replicate(folder: &Folder, status: &str, key: Option<&str>) {
     act(folder, REGION, Service::S3, "PutBucketReplication", &json!({ "Bucket": BUCKET, "Document": document }));
 }
 
-const REGION: &str = "eu-west-1";
-const REPLICA_REGION: &str = "us-east-1";
 const GLOBAL_REGION: &str = "us-east-1";
-const TOPIC_NAME: &str = "alarms";
-const BUCKET: &str = "acme-logs.x";
-const COPIES: &str = "acme-copies";
+pub(crate) const TOPIC_NAME: &str = "alarms";
+pub(crate) const BUCKET: &str = "acme-logs.x";
+pub(crate) const COPIES: &str = "acme-copies";
 const REPLICATION_ROLE: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-test";
-const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
-const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
-const MONITORED: &str = "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"";
+pub(crate) const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
+pub(crate) const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
+pub(crate) const MONITORED: &str =
+    "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"";
