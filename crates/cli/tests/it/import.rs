@@ -3,7 +3,7 @@
 use std::fs;
 
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic, Tag};
-use aws_sdk_kms::types::KeySpec;
+use aws_sdk_kms::types::{GrantConstraints, KeySpec};
 use serde_json::{Value, json};
 
 use crate::folder::{ACCOUNT, Folder, Run, module, run};
@@ -364,6 +364,78 @@ fn the_published_modules_alarms_are_adopted_from_the_account_and_the_plan_says_t
     folder.cloud(async |sdk| put_alarms(&sdk, &alarms).await);
     fs::remove_file(folder.state_path()).expect("the state is lost");
     alarms_are_mended(&folder, &["--key", &key], &key);
+}
+
+/// Whom nobody in particular may become.
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}"#;
+const APP: &str = "arn:aws:iam::111122223333:role/app";
+
+fn granted(operations: &str, more: &str) -> String {
+    format!("grants = {{ app = {{ grantee_principal = \"{APP}\", operations = [{operations}]{more} }} }}")
+}
+
+/// A grant to the same role under the same name, with what its encryption context must hold. Gives its ID.
+async fn another_grant(sdk: &Sdk, key: &str, operations: &[&str], context: Option<&str>) -> String {
+    let request = sdk.kms(REGION).create_grant().key_id(key).grantee_principal(APP).name("app");
+    let request = request.set_operations(Some(operations.iter().map(|it| (*it).into()).collect()));
+    let constraints = context.map(|value| GrantConstraints::builder().encryption_context_equals("a", value).build());
+    request.set_constraints(constraints).send().await.expect("a grant").grant_id.expect("an ID")
+}
+
+/// The ID of the grant that the state holds.
+fn grant_id(folder: &Folder) -> Option<String> {
+    let state = state(folder);
+    let grants = state["resources"].as_array().expect("resources").iter().find(|it| it["type"] == "aws_kms_grant")?;
+    Some(grants["instances"][0]["attributes"]["grant_id"].as_str().expect("an ID").to_owned())
+}
+
+#[test]
+fn the_grant_whose_id_the_state_holds_is_kept_though_another_of_its_name_fits_better() {
+    let folder = Folder::with_inputs(&granted("\"Decrypt\"", ""));
+    folder.apply();
+    let (key, held) = (key_of(&folder), grant_id(&folder).expect("a grant"));
+    let other = folder.cloud(async |sdk| another_grant(&sdk, &key, &["Decrypt", "Encrypt"], None).await);
+    folder.write("main.tf", &module(&granted("\"Decrypt\", \"Encrypt\"", "")));
+    let again = import(&folder, &key).succeeds();
+    assert_eq!(grant_id(&folder).as_ref(), Some(&held), "{}", again.stdout);
+    assert!(again.stderr.contains(&format!("grant `{other}` (`app`) was made outside")), "{}", again.stderr);
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    import(&folder, &key).succeeds();
+    assert_eq!(grant_id(&folder), Some(other), "without an ID, the one that is like what is wanted");
+}
+
+#[test]
+fn of_grants_of_one_name_the_one_with_the_wanted_constraints_is_adopted_and_of_several_alike_none() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let key = key_of(&folder);
+    let constrained = |value: &str| format!(", constraints = {{ encryption_context_equals = {{ a = \"{value}\" }} }}");
+    let [free, one, two] = folder.cloud(async |sdk| {
+        sdk.iam().create_role().role_name("app").assume_role_policy_document(TRUST).send().await.expect("a role");
+        [
+            another_grant(&sdk, &key, &["Decrypt"], None).await,
+            another_grant(&sdk, &key, &["Decrypt"], Some("1")).await,
+            another_grant(&sdk, &key, &["Decrypt"], Some("2")).await,
+        ]
+    });
+    for (more, expect) in [(String::new(), &free), (constrained("1"), &one), (constrained("2"), &two)] {
+        folder.write("main.tf", &module(&granted("\"Decrypt\"", &more)));
+        fs::remove_file(folder.state_path()).expect("the state is lost");
+        let said = import(&folder, &key).succeeds();
+        assert_eq!(grant_id(&folder).as_ref(), Some(expect), "{more}: {}", said.stdout);
+    }
+    folder.write("main.tf", &module(&granted("\"Decrypt\"", &constrained("3"))));
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    let run = folder.local("import", &["--key", &key, "--json"]).succeeds();
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let ambiguous = told["diagnostics"].as_array().expect("a list").iter().find(|it| it["code"] == "grant-ambiguous");
+    let ambiguous = ambiguous.expect("a warning").to_string();
+    assert!([&free, &one, &two].iter().all(|id| ambiguous.contains(*id)), "{ambiguous}");
+    assert!(
+        told["missing"].as_array().expect("a list").contains(&json!("module.kms.aws_kms_grant.grant[\"app\"]")),
+        "{told:#}"
+    );
+    assert_eq!(grant_id(&folder), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Finds a key in AWS, and what belongs to it by the names that the inputs give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keywright_model::{Address, Arn, Diagnostic, Diagnostics, ResourceKind};
 use keywright_module::{Desired, DesiredResource};
@@ -32,8 +32,8 @@ pub(crate) async fn find(
     let arn = resolve(provider, desired, key).await?;
     let actor = fit_actor(provider, desired, &arn).await?;
     refuse_another_key(&own, desired, arn.as_str())?;
-    let mut finder =
-        Finder { provider, desired, arn, actor, state: own, taken: BTreeSet::new(), notes: Diagnostics::new() };
+    let taken = grant_ids(&own);
+    let mut finder = Finder { provider, desired, arn, actor, state: own, taken, notes: Diagnostics::new() };
     finder.check_replica(replica)?;
     for (resource, dependencies) in in_order(desired) {
         finder.adopt(resource, dependencies).await?;
@@ -147,7 +147,7 @@ impl Finder<'_> {
         let kind = resource.address.kind;
         let wanted = prospect(resource, &self.state);
         let known = match kind {
-            ResourceKind::KmsGrant => self.grant(&wanted).await?,
+            ResourceKind::KmsGrant => self.grant(&resource.address, &wanted).await?,
             _ => self.known(kind, &wanted),
         };
         let Some(known) = known else { return Ok(()) };
@@ -208,8 +208,8 @@ impl Finder<'_> {
         Some(format!("arn:{partition}:iam::{account}:policy{path}{}", text(wanted, "name")?))
     }
 
-    /// A grant is found by its name: best one of the same grantee and operations.
-    async fn grant(&mut self, wanted: &Attributes) -> Result<Option<Attributes>, EngineError> {
+    /// A grant is found by the ID that the state holds, else by its name.
+    async fn grant(&mut self, address: &Address, wanted: &Attributes) -> Result<Option<Attributes>, EngineError> {
         let (Some(key), Some(region), Some(name)) =
             (text(wanted, "key_id"), text(wanted, "region"), text(wanted, "name"))
         else {
@@ -218,11 +218,35 @@ impl Finder<'_> {
         let Some(arn) = Arn::parse(key).ok().or_else(|| self.replica_arn(region)) else { return Ok(None) };
         let listed = self.provider.grants(&self.actor, &arn).await;
         let grants = listed.map_err(|error| failed(format!("listing the grants of `{arn}`"), error))?;
-        let named = grants.iter().filter(|it| it.name.as_deref() == Some(name) && !self.taken.contains(&it.grant_id));
-        let Some(found) = named.max_by_key(|grant| likeness(grant, wanted)) else { return Ok(None) };
+        let held = self.state.attributes(address).and_then(|it| text(it, "grant_id"));
+        let known = grants.iter().find(|it| Some(it.grant_id.as_str()) == held);
+        let Some(found) = known.or_else(|| self.grant_by_name(address, name, &grants, wanted)) else { return Ok(None) };
         self.taken.insert(found.grant_id.clone());
         let id = format!("{key}:{}", found.grant_id);
         Ok(Some(object(json!({"id": id, "grant_id": found.grant_id, "key_id": key, "region": region}))))
+    }
+
+    /// Of the grants of a name, the one that is most like what is wanted. Of several none: the others would be left standing,
+    /// and nobody knows which one it is.
+    fn grant_by_name<'g>(
+        &mut self,
+        address: &Address,
+        name: &str,
+        grants: &'g [KeyGrant],
+        wanted: &Attributes,
+    ) -> Option<&'g KeyGrant> {
+        let named = grants.iter().filter(|it| it.name.as_deref() == Some(name) && !self.taken.contains(&it.grant_id));
+        let named: Vec<&KeyGrant> = named.collect();
+        let best = named.iter().map(|grant| likeness(grant, wanted)).max();
+        let alike: Vec<&KeyGrant> = named.into_iter().filter(|it| Some(likeness(it, wanted)) == best).collect();
+        match alike.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            several => {
+                self.notes.push(grant_ambiguous(address, name, several));
+                None
+            }
+        }
     }
 
     /// A replica that is going is no part of the state: the plan finds it, and rescues it. An alias of another key is not
@@ -284,11 +308,42 @@ fn alias_elsewhere(address: &Address, target: &str) -> Diagnostic {
         .help("delete that alias, or leave it out of `aliases`")
 }
 
-fn likeness(grant: &KeyGrant, wanted: &Attributes) -> (bool, bool) {
+fn grant_ambiguous(address: &Address, name: &str, grants: &[&KeyGrant]) -> Diagnostic {
+    let ids: Vec<String> = grants.iter().map(|grant| format!("`{}`", grant.grant_id)).collect();
+    Diagnostic::warning("grant-ambiguous", format!("`{address}` could be any of several grants, and none was adopted"))
+        .because(format!("{} have the name `{name}`, and fit alike", ids.join(" and ")))
+        .help("revoke those that are not wanted (`aws kms revoke-grant`), and import again; else the first apply makes one beside them")
+}
+
+/// Grantee and operations first, then what else a grant is made of.
+fn likeness(grant: &KeyGrant, wanted: &Attributes) -> (bool, bool, bool, bool) {
     let operations: BTreeSet<&str> = grant.operations.iter().map(String::as_str).collect();
     let asked = wanted.get("operations").and_then(Value::as_array);
     let asked: BTreeSet<&str> = asked.into_iter().flatten().filter_map(Value::as_str).collect();
-    (text(wanted, "grantee_principal") == Some(&grant.grantee), operations == asked)
+    (
+        text(wanted, "grantee_principal") == Some(&grant.grantee),
+        operations == asked,
+        text(wanted, "retiring_principal") == grant.retiring.as_deref(),
+        is_constrained_alike(grant, wanted),
+    )
+}
+
+fn is_constrained_alike(grant: &KeyGrant, wanted: &Attributes) -> bool {
+    let block = wanted.get("constraints").and_then(|it| it.get(0));
+    let pairs = |name: &str| -> BTreeMap<String, String> {
+        let object = block.and_then(|it| it.get(name)?.as_object());
+        let owned = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        object.into_iter().flatten().filter_map(owned).collect()
+    };
+    grant.source_arn.is_none()
+        && grant.encryption_context_equals == pairs("encryption_context_equals")
+        && grant.encryption_context_subset == pairs("encryption_context_subset")
+}
+
+/// The grants that have an address in the state.
+fn grant_ids(state: &State) -> BTreeSet<String> {
+    let grants = state.held().filter(|held| held.kind() == ResourceKind::KmsGrant);
+    grants.filter_map(|held| text(&held.attributes(), "grant_id").map(str::to_owned)).collect()
 }
 
 /// What AWS does not tell is as the inputs have it.
