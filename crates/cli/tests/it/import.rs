@@ -438,6 +438,61 @@ fn of_grants_of_one_name_the_one_with_the_wanted_constraints_is_adopted_and_of_s
     assert_eq!(grant_id(&folder), None);
 }
 
+/// The state with the key under these instance keys, as `count` and `for_each` write it.
+fn indexed(state: &Value, indices: &[Value]) -> Value {
+    let mut state = state.clone();
+    let mut resources = state["resources"].as_array_mut().expect("resources").iter_mut();
+    let key = resources.find(|it| it["type"] == "aws_kms_key").expect("the key");
+    let with_index = |index: &Value| {
+        let mut instance = key["instances"][0].clone();
+        instance["index_key"] = index.clone();
+        instance
+    };
+    key["instances"] = indices.iter().map(with_index).collect();
+    state
+}
+
+#[test]
+fn a_key_under_an_index_is_checked_like_any_other_and_stands_without_it_afterwards() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let (good, all) = (state(&folder), addresses(&folder));
+    let file = folder.path().join("theirs.tfstate");
+    let from = ["--from-state", file.to_str().expect("a path")];
+    for index in [json!(0), json!("kms")] {
+        let theirs = indexed(&good, std::slice::from_ref(&index)).to_string();
+        let id = key_of(&folder);
+        folder.write("theirs.tfstate", &theirs.replace(&id, "mrk-00000000000000000000000000000000"));
+        is_refused(&folder, &from, &["state-holds-another-key"]);
+        folder.write("theirs.tfstate", &theirs);
+        folder.local("import", &from).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}: the same key is not there twice");
+        fs::write(folder.state_path(), &theirs).expect("a state of ours with an index");
+        import(&folder, &id).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}: the same key is not there twice");
+        fs::write(folder.state_path(), &theirs).expect("a state of ours with an index");
+        folder.write("theirs.tfstate", &good.to_string().replace(&id, "mrk-00000000000000000000000000000000"));
+        is_refused(&folder, &from, &["state-holds-another-key"]);
+
+        fs::remove_file(folder.state_path()).expect("no state of ours");
+        for (from_text, to_text, code) in [
+            ("\"multi_region\":true", "\"multi_region\":false", "key-not-multi-region"),
+            ("arn:aws:kms:eu-west-1", "arn:aws:kms:eu-central-1", "key-elsewhere"),
+            (ACCOUNT, "444455556666", "key-elsewhere"),
+        ] {
+            folder.write("theirs.tfstate", &theirs.replace(from_text, to_text));
+            is_refused(&folder, &from, &[code]);
+        }
+        folder.write("theirs.tfstate", &theirs);
+        folder.local("import", &from).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}");
+        assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+    }
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    folder.write("theirs.tfstate", &indexed(&good, &[json!(0), json!(1)]).to_string());
+    is_refused(&folder, &from, &["import-ambiguous", "2 keys"]);
+}
+
 #[test]
 fn a_state_without_the_modules_key_or_with_a_single_region_one_is_refused() {
     let folder = Folder::with_inputs("");

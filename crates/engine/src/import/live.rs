@@ -6,7 +6,7 @@ use keywright_model::{Address, Arn, Diagnostic, Diagnostics, ResourceKind};
 use keywright_module::{Desired, DesiredResource};
 use serde_json::{Value, json};
 
-use super::{not_found, not_multi_region, refuse_another_key, refuse_elsewhere, refused, unfit};
+use super::{not_found, not_multi_region, refuse_another_key, refuse_elsewhere, refused, settle_addresses, unfit};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
 use crate::plan::{in_order, prospect, scope};
@@ -21,11 +21,12 @@ use crate::state::State;
 /// When the key is not there, cannot be read, or could not become the module's.
 pub(crate) async fn find(
     provider: &dyn Provider,
-    own: State,
+    mut own: State,
     desired: &Desired,
     key: &str,
     replica: Option<&Arn>,
 ) -> Result<(State, Diagnostics), EngineError> {
+    settle_addresses(&mut own, desired);
     provider.begin_refresh();
     let caller = provider.caller().await.map_err(|error| failed("asking whose credentials these are", error))?;
     check_account(&caller, &[scope(desired)])?;
@@ -367,4 +368,38 @@ fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 
 fn object(value: Value) -> Attributes {
     value.as_object().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1";
+
+    #[track_caller]
+    fn check(spec: &str, usage: &str, primary: &str, expect: Option<(&str, &str)>) {
+        let arn = Arn::parse(KEY).expect("an ARN");
+        let attributes = object(json!({"primary_key_arn": primary, "key_spec": spec, "key_usage": usage}));
+        let refused = check_fit(&arn, &Observed { attributes, standing: Standing::Live }).err();
+        let told = refused.map(|error| error.diagnostics().into_iter().next().expect("a diagnostic"));
+        match (told, expect) {
+            (None, None) => {}
+            (Some(told), Some((code, summary))) => {
+                assert_eq!(told.code, code);
+                assert!(told.summary.contains(summary) && told.summary.contains(KEY), "{}", told.summary);
+            }
+            (told, _) => panic!("{told:?}, not {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_symmetric_primary_for_encryption_fits() {
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", KEY, None);
+        check("RSA_2048", "ENCRYPT_DECRYPT", KEY, Some(("key-unfit", "`key_spec` cannot be changed")));
+        check("RSA_2048", "SIGN_VERIFY", KEY, Some(("key-unfit", "`key_spec`")));
+        check("SYMMETRIC_DEFAULT", "GENERATE_VERIFY_MAC", KEY, Some(("key-unfit", "`key_usage` cannot be changed")));
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "", Some(("key-not-multi-region", "single-Region")));
+        let elsewhere = KEY.replace("eu-west-1", "us-east-1");
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", &elsewhere, Some(("key-is-replica", "is a replica")));
+    }
 }
