@@ -12,6 +12,7 @@ use crate::error::{failed, unless_gone};
 use crate::iam;
 use crate::kind::{iam_policy, kms_grant};
 use crate::kms::{self, Key};
+use crate::look::{LookNeeded, LookOn, look};
 
 /// What a key itself says about access.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,6 +226,9 @@ fn client(cloud: &Cloud) -> aws_sdk_iam::Client {
 
 /// How many reads of one principal are in flight.
 const AT_ONCE: usize = 4;
+
+/// Of [`AwsProvider::key_access`].
+pub(crate) const NEEDED: &[LookNeeded] = &[look("kms:GetKeyPolicy", LookOn::Key), look("kms:ListGrants", LookOn::Key)];
 
 #[cfg(test)]
 mod tests {

@@ -40,7 +40,10 @@ mod transport;
 mod xml;
 
 pub use access::{KeyAccess, PolicyOf, PrincipalPolicies};
-pub use look::{ActionFailure, ActionHistory, Alarm, BucketReplication, KeyStanding, RefusedCall, Topic, Usage};
+pub use look::{
+    ActionFailure, ActionHistory, Alarm, BucketReplication, KeyStanding, LookNeeded, LookOn, RefusedCall, Topic, Usage,
+    needed_to_look,
+};
 pub use needed::{Needed, On, When, needed};
 pub use options::{Clock, Mfa, Options, StaticCredentials};
 pub use patience::Patience;

@@ -464,6 +464,9 @@ pub(crate) struct PermissionsArguments {
     /// For which command. Changes of inputs, and `--rescue`, need more
     #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "all")]
     pub(crate) phase: Phase,
+    /// A bucket that `doctor` is to look at, as with its own `--bucket`
+    #[arg(long = "bucket", value_name = "NAME")]
+    pub(crate) buckets: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -330,7 +330,7 @@ impl Engine {
                 && let Err(reason) = self.prove_from_text(plan, role, trust)
             {
                 let tried = vec![(role.to_string(), reason)];
-                return Err(EngineError::NoActor { key: acting.key.to_string(), tried });
+                return Err(EngineError::NoActor { key: acting.key.to_string(), tried, is_changed_outside: false });
             }
         }
         Ok(())
@@ -349,7 +349,7 @@ impl Engine {
                 Err(reason) => tried.push((role.to_string(), reason)),
             }
         }
-        Err(EngineError::NoActor { key: key.to_string(), tried })
+        Err(EngineError::NoActor { key: key.to_string(), tried, is_changed_outside: false })
     }
 
     /// Trust in the account counts as met by whom it runs as: the account's IAM policies decide, which are not read.

@@ -36,6 +36,8 @@ pub enum EngineError {
         key: String,
         /// Whom it tried, and why not.
         tried: Vec<(String, String)>,
+        /// Whether one of them was changed, or removed, outside, which is why.
+        is_changed_outside: bool,
     },
     /// A key's policy names a role that is gone; another one has its name.
     #[error("`{key}` cannot be reached: `{role}` was deleted and made again")]

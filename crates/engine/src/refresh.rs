@@ -144,6 +144,14 @@ struct Chosen {
     others: Vec<Actor>,
 }
 
+/// Why a role could not be assumed.
+#[derive(Debug, Clone)]
+struct Refusal {
+    reason: String,
+    /// Whether that is because it was changed, or removed, outside.
+    is_changed_outside: bool,
+}
+
 /// What each instance is, and who may reach each key.
 type Read = (BTreeMap<InstanceKey, Option<Observed>>, BTreeMap<InstanceKey, Actor>);
 
@@ -173,7 +181,7 @@ impl Reader<'_> {
         scope: &Scope,
         key: &InstanceKey,
         attributes: &Attributes,
-        assumed: &mut BTreeMap<Arn, Result<(), String>>,
+        assumed: &mut BTreeMap<Arn, Result<(), Refusal>>,
     ) -> Result<Chosen, EngineError> {
         let place = region_of(attributes).map(|region| KeyPlace { account: scope.account.clone(), region });
         let policy = self.last_policy(scope, key, attributes).and_then(|text| authority::read(&text));
@@ -192,7 +200,7 @@ impl Reader<'_> {
                 assumed.insert(role.clone(), self.assume(role).await);
             }
             match assumed.get(role) {
-                Some(Err(reason)) => tried.push((role.to_string(), reason.clone())),
+                Some(Err(refusal)) => tried.push((role.to_string(), refusal.clone())),
                 _ => {
                     let mut others = self.roles_of_module(scope);
                     // A role that was made again is none of those that the policy lets in; another one may be.
@@ -209,12 +217,11 @@ impl Reader<'_> {
     }
 
     /// Assumes a role, or says why that cannot be, and what to do about it.
-    async fn assume(&self, role: &Arn) -> Result<(), String> {
+    async fn assume(&self, role: &Arn) -> Result<(), Refusal> {
         let Err(error) = self.provider.assume(role).await else { return Ok(()) };
-        match self.changed_outside(role).await {
-            Some(what) => Err(format!("{error} ({what})")),
-            None => Err(error.to_string()),
-        }
+        let changed = self.changed_outside(role).await;
+        let what = changed.as_ref().map(|what| format!(" ({what})")).unwrap_or_default();
+        Err(Refusal { reason: format!("{error}{what}"), is_changed_outside: changed.is_some() })
     }
 
     /// What became of a role of the state, where that is why it cannot be assumed.
@@ -245,11 +252,15 @@ impl Reader<'_> {
         &self,
         key: &InstanceKey,
         attributes: &Attributes,
-        tried: Vec<(String, String)>,
+        tried: Vec<(String, Refusal)>,
     ) -> Result<Chosen, EngineError> {
         match self.provider.read(&Actor::Caller, key.address.kind, attributes).await {
             Ok(_) => Ok(Chosen { actor: Actor::Caller, others: Vec::new() }),
-            Err(error) if is_denied(&error) => Err(EngineError::NoActor { key: key.to_string(), tried }),
+            Err(error) if is_denied(&error) => {
+                let is_changed_outside = tried.iter().any(|(_, refusal)| refusal.is_changed_outside);
+                let tried = tried.into_iter().map(|(who, refusal)| (who, refusal.reason)).collect();
+                Err(EngineError::NoActor { key: key.to_string(), tried, is_changed_outside })
+            }
             Err(error) => Err(failed(format!("reading `{key}`"), error)),
         }
     }

@@ -7,6 +7,7 @@ use keywright_engine::{Actor, ProviderError};
 use keywright_model::{Arn, Region};
 use serde_json::Value;
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::{failed, own_error};
 
@@ -190,6 +191,11 @@ fn time(at: &DateTime) -> Option<Timestamp> {
     Timestamp::from_second(at.secs()).ok()
 }
 
+pub(super) const NEEDED: &[LookNeeded] = &[
+    look("cloudwatch:DescribeAlarms", LookOn::Alarms),
+    look("cloudwatch:DescribeAlarmHistory", LookOn::Alarm),
+    look("cloudwatch:GetMetricStatistics", LookOn::Usage),
+];
 const PERIOD_SECONDS: i32 = 300;
 const USAGE_SPAN: SignedDuration = SignedDuration::from_hours(24 * 5);
 const MOST_RECORDS: i32 = 100;

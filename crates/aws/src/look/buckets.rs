@@ -2,6 +2,7 @@ use keywright_engine::ProviderError;
 use keywright_model::Region;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::has_code;
 use crate::signed::{Call, Service, xml};
@@ -63,6 +64,7 @@ fn rule(rule: &Element) -> BucketReplication {
     }
 }
 
+pub(super) const NEEDED: &[LookNeeded] = &[look("s3:GetReplicationConfiguration", LookOn::Bucket)];
 const S3: Service = Service { name: "s3", id: "S3", endpoint_variable: "AWS_ENDPOINT_URL_S3" };
 /// S3 signs what is unreserved as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -77,7 +79,9 @@ mod tests {
                     <SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status></SseKmsEncryptedObjects>\
                     </SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::b</Bucket><EncryptionConfiguration>\
                     <ReplicaKmsKeyID>k</ReplicaKmsKeyID></EncryptionConfiguration></Destination></Rule>\
-                    <Rule><ID>off</ID><Status>Disabled</Status></Rule></ReplicationConfiguration>";
+                    <Rule><ID>off</ID><Status>Disabled</Status>\
+                    <SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Disabled</Status></SseKmsEncryptedObjects>\
+                    </SourceSelectionCriteria></Rule></ReplicationConfiguration>";
         let rules: Vec<_> = Element::parse(text).expect("XML").all(&["Rule"]).into_iter().map(rule).collect();
         assert_eq!(rules[0].replica_key.as_deref(), Some("k"));
         assert!(rules[0].enabled && rules[0].copies_encrypted);

@@ -2,6 +2,7 @@ use aws_smithy_types::retry::RetryConfig;
 use keywright_engine::{Actor, ProviderError};
 use keywright_model::{Arn, Region};
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::{failed, own_error, unless_gone};
 use crate::kms::Key;
@@ -53,3 +54,9 @@ impl AwsProvider {
         crate::kms::policy(&self.cloud, actor, &key).await?.ok_or_else(|| key.not_found("kms:GetKeyPolicy"))
     }
 }
+
+pub(super) const NEEDED: &[LookNeeded] = &[
+    look("kms:DescribeKey", LookOn::Key),
+    look("kms:DescribeKey", LookOn::TopicKey),
+    look("kms:GetKeyPolicy", LookOn::TopicKey),
+];

@@ -2,6 +2,7 @@ use keywright_engine::ProviderError;
 use keywright_model::{Arn, Region};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::{own_error, unless_gone};
 use crate::signed::{Call, Service, xml};
@@ -100,6 +101,8 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+pub(super) const NEEDED: &[LookNeeded] =
+    &[look("sns:GetTopicAttributes", LookOn::Topic), look("sns:ListSubscriptionsByTopic", LookOn::Topic)];
 const SNS: Service = Service { name: "sns", id: "SNS", endpoint_variable: "AWS_ENDPOINT_URL_SNS" };
 const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
 /// Of a hundred subscriptions each.

@@ -3,6 +3,7 @@ use keywright_engine::ProviderError;
 use keywright_model::Region;
 use serde_json::{Value, json};
 
+use super::{LookNeeded, LookOn, look};
 use crate::AwsProvider;
 use crate::error::has_code;
 use crate::signed::{self, Call, Service};
@@ -103,6 +104,7 @@ fn is_service(name: &str) -> bool {
     name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn")
 }
 
+pub(super) const NEEDED: &[LookNeeded] = &[look("cloudtrail:LookupEvents", LookOn::Calls)];
 const CLOUDTRAIL: Service =
     Service { name: "cloudtrail", id: "CloudTrail", endpoint_variable: "AWS_ENDPOINT_URL_CLOUDTRAIL" };
 const JSON: &[(&str, &str)] = &[

@@ -1,4 +1,5 @@
 use keywright_aws::BucketReplication;
+use keywright_model::Arn;
 
 use super::Examination;
 use super::facts::{Facts, KeyFacts};
@@ -41,7 +42,7 @@ fn examine_bucket(bucket: &str, rules: &[BucketReplication], replica: &KeyFacts,
             "configure it where the bucket is managed (`aws s3api put-bucket-replication`), with the replica key",
         );
     }
-    let before = examination.troubles.len();
+    let before = (examination.troubles.len(), examination.open.len());
     for rule in enabled {
         let place = format!("the rule `{}` of the bucket `{bucket}`, to `{}`,", rule.rule, rule.destination);
         if !rule.copies_encrypted {
@@ -51,16 +52,26 @@ fn examine_bucket(bucket: &str, rules: &[BucketReplication], replica: &KeyFacts,
                 "set it to `Enabled` in the bucket's replication configuration",
             );
         }
-        if rule.replica_key.as_deref() != Some(replica.arn.as_str()) {
-            let named = rule.replica_key.as_ref().map_or("names no key".to_owned(), |it| format!("names `{it}`"));
-            examination.found(
-                format!("{place} {named} for its copies"),
-                "copies are then encrypted with another key, or not with KMS at all",
-                format!("set `Destination.EncryptionConfiguration.ReplicaKmsKeyID` to `{}`", replica.arn),
-            );
-        }
+        examine_key(&place, rule.replica_key.as_deref(), replica, examination);
     }
-    if examination.troubles.len() == before {
+    if (examination.troubles.len(), examination.open.len()) == before {
         examination.saw(format!("the copies of `{bucket}` are encrypted with the replica key"));
     }
+}
+
+/// An alias, or an ID alone, is not followed.
+fn examine_key(place: &str, named: Option<&str>, replica: &KeyFacts, examination: &mut Examination) {
+    let cure = format!("set `Destination.EncryptionConfiguration.ReplicaKmsKeyID` to `{}`", replica.arn);
+    let is_key = |name: &str| Arn::parse(name).is_ok_and(|it| it.resource().starts_with("key/"));
+    let told = match named {
+        Some(name) if name == replica.arn.as_str() => return,
+        Some(name) if !is_key(name) => {
+            let what = format!("whether `{name}`, which {place} names, is the replica key");
+            return examination.undecided(what, format!("the key by its ARN: {cure}"));
+        }
+        Some(name) => format!("names `{name}`"),
+        None => "names no key".to_owned(),
+    };
+    let cause = "copies are then encrypted with another key, or not with KMS at all";
+    examination.found(format!("{place} {told} for its copies"), cause, cure);
 }

@@ -17,7 +17,7 @@ pub(crate) struct Facts {
     /// The keys that the state holds, the primary first.
     pub(crate) keys: Vec<KeyFacts>,
     /// Why nobody could be found who may read the keys.
-    pub(crate) nobody: Option<String>,
+    pub(crate) nobody: Option<Nobody>,
     /// Those whose names could be the module's, by Region.
     pub(crate) alarms: BTreeMap<Region, Read<Vec<Alarm>>>,
     /// What alarms did, by Region and name.
@@ -45,6 +45,14 @@ pub(crate) struct KeyFacts {
     pub(crate) standing: Read<Option<KeyStanding>>,
     pub(crate) policy: Read<Document>,
     pub(crate) grants: Read<Vec<GrantOnKey>>,
+}
+
+/// Why nobody could be found who may read the keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Nobody {
+    pub(crate) reason: String,
+    /// Whether that is a change of AWS, and no lack of permissions.
+    pub(crate) is_changed_outside: bool,
 }
 
 /// A topic that the inputs name.
@@ -82,16 +90,31 @@ pub(crate) enum Why {
     Other,
 }
 
+impl From<&Nobody> for Unread {
+    fn from(nobody: &Nobody) -> Self {
+        let needs = "somebody whom the key policy names: the permission `sts:AssumeRole` on the admin role, which must trust who asks";
+        Self { why: Why::Denied, message: nobody.reason.clone(), needs: needs.to_owned() }
+    }
+}
+
 impl From<&ProviderError> for Unread {
     fn from(error: &ProviderError) -> Self {
         let operation = &error.operation;
         let place = error.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
         let (why, needs) = match &error.failure {
-            Failure::AccessDenied { .. } => (Why::Denied, format!("the permission `{operation}`")),
+            Failure::AccessDenied { .. } => (Why::Denied, format!("the permission `{}`", permission(operation))),
             Failure::Unreachable { .. } => (Why::Unreachable, format!("a way to the endpoint that `{operation}` asks")),
             _ => (Why::Other, format!("an answer of `{operation}`")),
         };
         Self { why, message: format!("`{operation}`{place}: {error}"), needs }
+    }
+}
+
+/// The IAM action of an operation: S3 names some of them otherwise.
+fn permission(operation: &str) -> &str {
+    match operation {
+        "s3:GetBucketReplication" => "s3:GetReplicationConfiguration",
+        same => same,
     }
 }
 

@@ -28,9 +28,9 @@ pub(super) fn examine(facts: &Facts) -> Examination {
 }
 
 fn examine_admin_role(facts: &Facts, examination: &mut Examination) {
-    if let Some(nobody) = &facts.nobody {
+    if let Some(nobody) = facts.nobody.as_ref().filter(|it| it.is_changed_outside) {
         examination.found(
-            nobody.clone(),
+            nobody.reason.clone(),
             "the key policy names somebody who is gone, or whom this caller may not become; a role that was made again under its name is another principal",
             "run as somebody whom the policy names; where it still delegates to the account, `keywright apply` puts the wanted policy; else only AWS Support can give the key back",
         );

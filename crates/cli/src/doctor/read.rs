@@ -11,7 +11,7 @@ use keywright_module::Module;
 use keywright_policy::{Document, PolicyKind};
 use serde_json::Value;
 
-use super::facts::{Facts, KeyFacts, Read, TopicFacts, TopicKey, Unread, Why};
+use super::facts::{Facts, KeyFacts, Nobody, Read, TopicFacts, TopicKey, Unread, Why};
 use crate::args::DoctorArguments;
 use crate::session::{self, Session};
 use crate::subject::{GrantOnKey, Part};
@@ -53,8 +53,9 @@ async fn read(
             return Err(nothing_applied(module.name()).into());
         }
         let provider = session.provider();
-        let looking = Looking { provider, state, module: &module, own: &own, now: Timestamp::now() };
-        let facts = looking.facts(nobody.clone(), buckets).await;
+        let nobody = nobody.as_ref();
+        let looking = Looking { provider, state, module: &module, own: &own, nobody, now: Timestamp::now() };
+        let facts = looking.facts(buckets).await;
         patients.push(Patient { module: module.name().clone(), facts });
     }
     Ok(patients)
@@ -68,7 +69,7 @@ fn nothing_applied(module: &ModuleName) -> Diagnostic {
 
 /// Who may read each key. Where AWS does not answer, or nobody is found, the caller is taken: the cases tell what comes
 /// of that.
-async fn readers(session: &Session, state: &State) -> Result<(Vec<KeyReader>, Option<String>), Diagnostics> {
+async fn readers(session: &Session, state: &State) -> Result<(Vec<KeyReader>, Option<Nobody>), Diagnostics> {
     if let Err(error) = session.provider().caller().await {
         return match error.failure {
             Failure::Unreachable { .. } => Ok((by_the_caller(state), None)),
@@ -81,8 +82,10 @@ async fn readers(session: &Session, state: &State) -> Result<(Vec<KeyReader>, Op
     }
     match session.engine.key_readers(&session.desired).await {
         Ok(readers) => Ok((readers, None)),
-        Err(error @ (EngineError::NoActor { .. } | EngineError::RoleMadeAgain { .. })) => {
-            Ok((by_the_caller(state), Some(error.to_string())))
+        Err(error @ EngineError::NoActor { is_changed_outside, .. }) => {
+            let told = error.diagnostics().into_iter().map(|it| [Some(it.summary), it.detail.map(String::from)]);
+            let reason = told.flatten().flatten().collect::<Vec<_>>().join(": ");
+            Ok((by_the_caller(state), Some(Nobody { reason, is_changed_outside })))
         }
         Err(error) => Err(error.diagnostics()),
     }
@@ -104,11 +107,12 @@ struct Looking<'a> {
     state: &'a State,
     module: &'a Module,
     own: &'a [&'a KeyReader],
+    nobody: Option<&'a Nobody>,
     now: Timestamp,
 }
 
 impl Looking<'_> {
-    async fn facts(&self, nobody: Option<String>, buckets: &[String]) -> Facts {
+    async fn facts(&self, buckets: &[String]) -> Facts {
         let desired = self.module.desired();
         let keys = join_all(self.own.iter().map(|reader| self.key(reader)));
         let (mut keys, (alarms, topics)) = join(keys, join(self.alarms(), self.topics())).await;
@@ -121,7 +125,7 @@ impl Looking<'_> {
             module: self.module.clone(),
             desired,
             keys,
-            nobody,
+            nobody: self.nobody.cloned(),
             alarms,
             histories: BTreeMap::new(),
             alarms_in_state: self.alarms_in_state(),
@@ -175,7 +179,7 @@ impl Looking<'_> {
                     if unread.why != Why::Denied {
                         return (Err(unread), None);
                     }
-                    refused.get_or_insert(unread);
+                    refused.get_or_insert(self.nobody.map_or(unread, Unread::from));
                 }
             }
         }

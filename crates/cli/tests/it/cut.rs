@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keywright_aws::{AwsProvider, Options, StaticCredentials, Transport};
-use keywright_engine::{Cancel, Engine, Mode, Report, StateStore};
+use keywright_engine::{Cancel, Engine, ImportFrom, Mode, Report, StateStore};
 use keywright_local::Aws;
 use keywright_model::{Arn, Partition};
 use keywright_module::{Desired, Sources};
@@ -61,6 +61,23 @@ impl Stage {
     }
 
     async fn plan_and_apply(&self, mode: Mode, transport: Transport) -> Report {
+        let engine = self.engine(transport).await;
+        let planned = engine.plan(&self.desired, mode).await.expect("a plan");
+        engine.apply(planned, &Cancel::new(), &|_| ()).await.expect("an applied plan")
+    }
+
+    /// Imports a key, and tells the codes of what is wrong with that.
+    fn import(&self, key: &str) -> Vec<&'static str> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let from = ImportFrom::Key { key: key.to_owned(), replica: None };
+        runtime.block_on(async {
+            let engine = self.engine(cutting(&self.aws, None, Arc::default())).await;
+            let imported = engine.import(&self.desired[0], from).await;
+            imported.err().map(|error| error.diagnostics().iter().map(|it| it.code).collect()).unwrap_or_default()
+        })
+    }
+
+    async fn engine(&self, transport: Transport) -> Engine {
         let first = self.desired.first().expect("a module");
         let operator = self.aws.ensure_operator(&first.account, Partition::Aws).expect("an operator");
         let credentials = StaticCredentials {
@@ -70,9 +87,7 @@ impl Stage {
         };
         let options = Options::in_process(first.region.clone(), credentials, transport);
         let provider = Arc::new(AwsProvider::connect(options).await.expect("a provider"));
-        let engine = Engine::new(provider, StateStore::new(self.state_path()), keywright_engine::Options::default());
-        let planned = engine.plan(&self.desired, mode).await.expect("a plan");
-        engine.apply(planned, &Cancel::new(), &|_| ()).await.expect("an applied plan")
+        Engine::new(provider, StateStore::new(self.state_path()), keywright_engine::Options::default())
     }
 
     /// All that is in AWS, with the key's ID written `KEY`, and the addresses in the state.
@@ -230,3 +245,23 @@ fn in_two_threads(try_cut: impl Fn(usize) -> bool + Sync) {
 }
 
 const ADMIN_ROLE: &str = "arn:aws:iam::111122223333:role/acme-kms-admin-role-prod";
+
+#[test]
+fn nothing_is_imported_before_a_run_that_was_cut_is_taken_up() {
+    let cut = (1..).map(|calls| (Stage::new(), calls)).find(|(stage, calls)| {
+        assert!(matches!(stage.run(Mode::Normal, Some(*calls)), End::Cut), "no call is one that makes something");
+        !stage.journal_is_empty()
+    });
+    let (stage, _) = cut.expect("a run that was cut while it made something");
+    let before = std::fs::read(stage.state_path()).ok();
+    assert_eq!(stage.import("mrk-00000000000000000000000000000000"), ["run-unfinished"]);
+    assert_eq!(std::fs::read(stage.state_path()).ok(), before);
+    assert!(!stage.journal_is_empty(), "what is open stays open");
+
+    stage.is_through(Mode::Normal);
+    let state = StateStore::new(stage.state_path()).load().expect("a state");
+    let arns = state.instances().filter_map(|(address, it)| Some((address.to_string(), it.attributes.clone()?)));
+    let key = arns.into_iter().find(|(address, _)| address.ends_with("aws_kms_key.general_encryption_key"));
+    let (_, key) = key.expect("a key");
+    assert_eq!(stage.import(key["key_id"].as_str().expect("an ID")), Vec::<&str>::new());
+}

@@ -1,14 +1,12 @@
 //! Each trouble that `doctor` knows, put into the embedded AWS, and found there; and a folder that has none.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-
 use jiff::{SignedDuration, Timestamp};
 use keywright_local::{Aws, Clock, InsideCaller, InsideError, Options, Service};
 use keywright_model::{AccountId, Arn, Partition, Region};
 use serde_json::{Value, json};
 
 use crate::folder::{ACCOUNT, Folder, module, run_in};
+use crate::sdk::{REGION, REPLICA_REGION};
 
 #[test]
 fn a_healthy_folder_has_none_of_the_troubles() {
@@ -153,29 +151,70 @@ fn case_4_a_replica_that_is_wanted_and_missing_or_kept_from_being_made_is_found(
 }
 
 #[test]
-fn case_5_a_grant_that_is_missing_or_to_somebody_else_is_found() {
+fn case_5_a_grant_that_is_missing_or_on_the_other_key_is_found() {
     let folder = applied(REPLICATED);
     assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
     let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
-    let grants = act(&folder, REPLICA_REGION, Service::Kms, "ListGrants", &json!({ "KeyId": replica }));
-    let revoked = json!({ "KeyId": replica, "GrantId": grants["Grants"][0]["GrantId"] });
-    act(&folder, REPLICA_REGION, Service::Kms, "RevokeGrant", &revoked);
-    Report::of(&folder, &[]).found(5, &["no grant on the replica key", "revoked or retired"]);
+    revoke_grant(&folder, REPLICA_REGION, &replica, "S3ReplicationGrant");
+    let missing = format!(
+        "no grant on the replica key (`{replica}`) gives `{REPLICATION_ROLE}` Encrypt, Decrypt, GenerateDataKey, DescribeKey"
+    );
+    let cause = "the grant was revoked or retired, or never made";
+    Report::of(&folder, &[]).found_alone(5, &missing, cause, "run `keywright apply`");
 
-    let grant = |key: &str, grantee: &str| {
-        json!({
-            "KeyId": key, "GranteePrincipal": grantee, "Name": "S3ReplicationGrant",
-            "Operations": ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"],
-        })
-    };
-    let role = format!("arn:aws:iam::{ACCOUNT}:role/acme-s3-replication-role-test");
-    act(&folder, REGION, Service::Kms, "CreateGrant", &grant(&primary, &role));
-    Report::of(&folder, &[]).found(5, &["stands on the primary key in eu-west-1"]);
-    let other = inside(&folder, Clock::system(), |aws| aws.operator.to_string());
-    act(&folder, REPLICA_REGION, Service::Kms, "CreateGrant", &grant(&replica, &other));
-    Report::of(&folder, &[]).found(5, &["no grant on the replica key"]);
-    act(&folder, REPLICA_REGION, Service::Kms, "CreateGrant", &grant(&replica, &role));
+    let grant = replication_grant("S3ReplicationGrant", REPLICATION_ROLE);
+    make_grant(&folder, REGION, &primary, &grant);
+    let cause = "the grant `S3ReplicationGrant` stands on the primary key in eu-west-1: a grant is good for one key in one Region";
+    Report::of(&folder, &[]).found_alone(5, &missing, cause, "run `keywright apply`");
+    make_grant(&folder, REPLICA_REGION, &replica, &grant);
     assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
+}
+
+#[test]
+fn case_5_a_grant_to_somebody_else_is_found_with_whom_it_is_to() {
+    let folder = applied(REPLICATED);
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    let other = inside(&folder, Clock::system(), |aws| aws.operator.to_string());
+    for (part, region, key, name, operations) in [
+        ("replica", REPLICA_REGION, &replica, "S3ReplicationGrant", "Encrypt, Decrypt, GenerateDataKey, DescribeKey"),
+        ("primary", REGION, &primary, "S3ReplicationSourceGrant", "Decrypt, DescribeKey"),
+    ] {
+        revoke_grant(&folder, region, key, name);
+        make_grant(&folder, region, key, &replication_grant(name, &other));
+        let evidence = format!("no grant on the {part} key (`{key}`) gives `{REPLICATION_ROLE}` {operations}");
+        let cause = format!("the grant `{name}` is to `{other}`, but S3 replicates as the role");
+        Report::of(&folder, &[]).found_alone(5, &evidence, &cause, "run `keywright apply`");
+        // Whose grant it is besides does not matter, once the role has one.
+        make_grant(&folder, region, key, &replication_grant("another", REPLICATION_ROLE));
+        let report = Report::of(&folder, &[]);
+        assert_eq!(report.answer(5), "fine", "{}", report.said(5));
+    }
+}
+
+#[test]
+fn case_5_a_grant_that_gives_too_little_and_one_to_a_role_that_is_gone_are_found() {
+    let folder = applied(REPLICATED);
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    revoke_grant(&folder, REPLICA_REGION, &replica, "S3ReplicationGrant");
+    let mut little = replication_grant("S3ReplicationGrant", REPLICATION_ROLE);
+    little["Operations"] = json!(["Decrypt", "DescribeKey"]);
+    make_grant(&folder, REPLICA_REGION, &replica, &little);
+    let evidence =
+        format!("no grant on the replica key (`{replica}`) gives `{REPLICATION_ROLE}` Encrypt, GenerateDataKey");
+    Report::of(&folder, &[]).found_alone(
+        5,
+        &evidence,
+        "the grant was revoked or retired, or never made",
+        "run `keywright apply`",
+    );
+    make_grant(&folder, REPLICA_REGION, &replica, &replication_grant("another", REPLICATION_ROLE));
+    assert_eq!(Report::of(&folder, &[]).answer(5), "fine");
+
+    act(&folder, GLOBAL_REGION, Service::Iam, "DeleteRole", &json!({ "RoleName": "acme-s3-replication-role-test" }));
+    let report = Report::of(&folder, &[]);
+    let gone = "which was a role that is deleted; another one of its name is another principal";
+    report.found(5, &["the grant `S3ReplicationGrant` is to `AROA", gone, &replica]);
+    report.found(5, &["the grant `S3ReplicationSourceGrant` is to `AROA", gone, &primary]);
 }
 
 #[test]
@@ -281,23 +320,65 @@ fn case_9_a_policy_that_is_not_the_wanted_one_and_a_role_that_is_gone_are_found(
 }
 
 #[test]
-fn case_10_buckets_are_looked_at_by_name() {
+fn case_9_an_admin_role_that_was_changed_so_that_nobody_reaches_the_key_is_found() {
+    let folder = applied(ROOT_OFF);
+    let name = "acme-kms-admin-role-test";
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole",
+    }] });
+    let put = json!({ "RoleName": name, "PolicyDocument": trust.to_string() });
+    act(&folder, GLOBAL_REGION, Service::Iam, "UpdateAssumeRolePolicy", &put);
+    let report = Report::of(&folder, &[]);
+    report.found(9, &["its trust policy was changed outside", "AWS Support"]);
+    assert_eq!(report.answer(2), "undecided");
+    assert!(report.needs(2).iter().all(|it| it.contains("`sts:AssumeRole`")), "{}", report.said(2));
+
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/acme-kms-management-policy-test");
+    let attachment = json!({ "RoleName": name, "PolicyArn": policy });
+    act(&folder, GLOBAL_REGION, Service::Iam, "DetachRolePolicy", &attachment);
+    act(&folder, GLOBAL_REGION, Service::Iam, "DeleteRole", &json!({ "RoleName": name }));
+    let report = Report::of(&folder, &[]);
+    report.found(9, &["the role is gone", "AWS Support"]);
+    report.found(9, &["the admin role", "is not there"]);
+}
+
+#[test]
+fn case_10_copies_that_are_not_encrypted_with_the_replica_key_are_found() {
     let folder = applied(REPLICATED);
-    std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
-    let named = Report::of(&folder, &["--bucket", "acme-logs.x"]);
-    assert!(matches!(named.answer(10), "undecided" | "found"), "the bucket is not there: {}", named.said(10));
-    let replica = output(&folder, "kms_replica_key_arn");
-    let by_key = |key: &str, encrypted: &str| {
-        let report = with_bucket(&folder, &replication(key, encrypted));
-        (report.answer(10).to_owned(), report.said(10))
-    };
-    assert_eq!(by_key(&replica, "Enabled").0, "fine", "{}", by_key(&replica, "Enabled").1);
-    let (answer, said) = by_key("arn:aws:kms:us-east-1:111122223333:key/other", "Enabled");
-    assert_eq!(answer, "found", "{said}");
-    assert!(said.contains("key/other") && said.contains(&replica), "{said}");
-    let (answer, said) = by_key(&replica, "Disabled");
-    assert_eq!(answer, "found", "{said}");
-    assert!(said.contains("SseKmsEncryptedObjects"), "{said}");
+    let (primary, replica) = (output(&folder, "kms_key_arn"), output(&folder, "kms_replica_key_arn"));
+    let named = || Report::of(&folder, &["--bucket", BUCKET]);
+    let missing = named();
+    assert_eq!(missing.answer(10), "undecided");
+    assert!(missing.said(10).contains("NoSuchBucket"), "{}", missing.said(10));
+
+    make_bucket(&folder, REGION, BUCKET);
+    make_bucket(&folder, REPLICA_REGION, COPIES);
+    named().found(10, &[&format!("`{BUCKET}` has no replication rule that is enabled"), "put-bucket-replication"]);
+    replicate(&folder, "Enabled", Some(&replica));
+    let healthy = named();
+    assert_eq!(healthy.answer(10), "fine", "{}", healthy.said(10));
+    let seen = format!("the copies of `{BUCKET}` are encrypted with the replica key");
+    assert_eq!(healthy.case(10)["seen"], json!([seen]));
+
+    // One ID, another Region: it is the primary.
+    replicate(&folder, "Enabled", Some(&primary));
+    named().found(10, &[&format!("names `{primary}`"), &format!("`{replica}`"), "ReplicaKmsKeyID"]);
+    replicate(&folder, "Enabled", None);
+    let report = named();
+    report.found(10, &["leaves out what is encrypted with KMS", "SseKmsEncryptedObjects"]);
+    report.found(10, &["names no key for its copies", &replica]);
+    replicate(&folder, "Disabled", Some(&replica));
+    named().found(10, &["has no replication rule that is enabled"]);
+    replicate(&folder, "Enabled", Some("arn:aws:kms:us-east-1:111122223333:alias/copies"));
+    let by_alias = named();
+    assert_eq!(by_alias.answer(10), "undecided", "an alias may lead to the replica key: {}", by_alias.said(10));
+    assert!(by_alias.said(10).contains("alias/copies"), "{}", by_alias.said(10));
+    replicate(&folder, "Enabled", Some(&replica));
+    assert_eq!(named().answer(10), "fine", "the cure cures");
+    act(&folder, REGION, Service::S3, "DeleteBucketReplication", &json!({ "Bucket": BUCKET }));
+    named().found(10, &["has no replication rule that is enabled"]);
+    let elsewhere = Report::of(&folder, &["--bucket", COPIES]);
+    assert_eq!(elsewhere.answer(10), "undecided", "a bucket of another Region: {}", elsewhere.said(10));
 }
 
 #[test]
@@ -322,9 +403,9 @@ fn case_11_missing_statements_and_a_missing_role_are_found() {
 }
 
 /// What `doctor --json` said.
-struct Report {
-    code: i32,
-    data: Value,
+pub(crate) struct Report {
+    pub(crate) code: i32,
+    pub(crate) data: Value,
 }
 
 impl Report {
@@ -333,7 +414,7 @@ impl Report {
         Self::from(run.code, &run.stdout, &run.stderr)
     }
 
-    fn from(code: i32, stdout: &str, stderr: &str) -> Self {
+    pub(crate) fn from(code: i32, stdout: &str, stderr: &str) -> Self {
         let data: Value = serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
         assert!(matches!(code, 0 | 2), "{data:#}\n{stderr}");
         Self { code, data }
@@ -344,12 +425,18 @@ impl Report {
         cases.iter().find(|it| it["case"] == number).expect("a case")
     }
 
-    fn answer(&self, number: u8) -> &str {
+    pub(crate) fn answer(&self, number: u8) -> &str {
         self.case(number)["answer"].as_str().expect("an answer")
     }
 
-    fn said(&self, number: u8) -> String {
+    pub(crate) fn said(&self, number: u8) -> String {
         format!("{:#}", self.case(number))
+    }
+
+    /// What it would need to decide the case.
+    pub(crate) fn needs(&self, number: u8) -> Vec<String> {
+        let open = self.case(number)["undecided"].as_array().expect("a list").iter();
+        open.map(|it| it["needs"].as_str().expect("a text").to_owned()).collect()
     }
 
     /// One of the troubles of the case tells all of these.
@@ -360,6 +447,32 @@ impl Report {
         let is_told = |trouble: &Value| told.iter().all(|it| trouble.to_string().contains(it));
         assert!(troubles.iter().any(is_told), "{told:?} is not told in {}", self.said(number));
     }
+
+    /// The case tells this trouble, in these words, and no other.
+    #[track_caller]
+    fn found_alone(&self, number: u8, evidence: &str, cause: &str, cure: &str) {
+        let told = json!([{ "evidence": evidence, "cause": cause, "cure": cure }]);
+        assert_eq!((&self.case(number)["found"], self.code), (&told, 2), "{}", self.said(number));
+    }
+}
+
+/// A grant of what S3 needs to replicate.
+fn replication_grant(name: &str, grantee: &str) -> Value {
+    let operations = ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"];
+    json!({ "GranteePrincipal": grantee, "Name": name, "Operations": operations })
+}
+
+fn make_grant(folder: &Folder, region: &str, key: &str, grant: &Value) {
+    let mut grant = grant.clone();
+    grant["KeyId"] = json!(key);
+    act(folder, region, Service::Kms, "CreateGrant", &grant);
+}
+
+fn revoke_grant(folder: &Folder, region: &str, key: &str, name: &str) {
+    let listed = act(folder, region, Service::Kms, "ListGrants", &json!({ "KeyId": key }));
+    let grants = listed["Grants"].as_array().expect("grants");
+    let grant = grants.iter().find(|it| it["Name"] == name).expect("a grant of that name");
+    act(folder, region, Service::Kms, "RevokeGrant", &json!({ "KeyId": key, "GrantId": grant["GrantId"] }));
 }
 
 /// The folder's AWS between two runs, and who works in it.
@@ -399,7 +512,7 @@ fn inside<T>(folder: &Folder, clock: Clock, act: impl FnOnce(&Inside) -> T) -> T
 }
 
 /// The operator does this.
-fn act(folder: &Folder, region: &str, service: Service, operation: &str, parameters: &Value) -> Value {
+pub(crate) fn act(folder: &Folder, region: &str, service: Service, operation: &str, parameters: &Value) -> Value {
     inside(folder, Clock::system(), |aws| aws.ask(region, service, operation, parameters))
 }
 
@@ -409,7 +522,7 @@ fn applied(inputs: &str) -> Folder {
     folder
 }
 
-fn output(folder: &Folder, name: &str) -> String {
+pub(crate) fn output(folder: &Folder, name: &str) -> String {
     folder.outputs()[name]["value"]
         .as_str()
         .unwrap_or_else(|| panic!("the output {name}: {:#}", folder.outputs()))
@@ -438,7 +551,7 @@ fn change_policy(folder: &Folder, region: &str, key: &str, change: impl FnOnce(&
 }
 
 /// A queue of the own account is confirmed at once; an inbox besides takes what is sent.
-fn subscribe(folder: &Folder, topic: &str) {
+pub(crate) fn subscribe(folder: &Folder, topic: &str) {
     let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{topic}");
     let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:alarms");
     inside(folder, Clock::system(), |aws| {
@@ -448,7 +561,7 @@ fn subscribe(folder: &Folder, topic: &str) {
     });
 }
 
-fn set_topic(folder: &Folder, name: &str, value: &str) {
+pub(crate) fn set_topic(folder: &Folder, name: &str, value: &str) {
     let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:{TOPIC_NAME}");
     let parameters = json!({ "TopicArn": topic, "AttributeName": name, "AttributeValue": value });
     act(folder, REGION, Service::Sns, "SetTopicAttributes", &parameters);
@@ -467,50 +580,38 @@ fn topic_policy(effect: &str) -> Value {
     }] })
 }
 
-/// A report on the bucket `acme-logs.x`, of an S3 that answers with this body.
-fn with_bucket(folder: &Folder, body: &str) -> Report {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a request");
-        let mut request = [0; 4096];
-        let length = stream.read(&mut request).expect("a request");
-        stream.write_all(answer.as_bytes()).expect("an answer");
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    let report = folder.cloud(async |sdk| {
-        let (id, secret) = sdk.access_key();
-        let environment = [
-            ("AWS_ACCESS_KEY_ID", id),
-            ("AWS_SECRET_ACCESS_KEY", secret),
-            ("AWS_ENDPOINT_URL", sdk.endpoint()),
-            ("AWS_ENDPOINT_URL_S3", &endpoint),
-        ];
-        let path = folder.path().to_str().expect("a path");
-        let run = run_in(&["doctor", path, "--json", "--bucket", "acme-logs.x"], &environment);
-        Report::from(run.code, &run.stdout, &run.stderr)
-    });
-    let request = server.join().expect("a request").to_lowercase();
-    assert!(request.starts_with("get /acme-logs.x?replication= "), "{request}");
-    assert!(request.contains("/eu-west-1/s3/aws4_request") && request.contains("x-amz-content-sha256"), "{request}");
-    report
+/// A bucket that keeps versions, as replication wants it.
+pub(crate) fn make_bucket(folder: &Folder, region: &str, name: &str) {
+    let mut bucket = json!({ "Bucket": name });
+    if region != GLOBAL_REGION {
+        bucket["Document"] = json!({ "LocationConstraint": region });
+    }
+    act(folder, region, Service::S3, "CreateBucket", &bucket);
+    let versioned = json!({ "Bucket": name, "Document": { "Status": "Enabled" } });
+    act(folder, region, Service::S3, "PutBucketVersioning", &versioned);
 }
 
-fn replication(key: &str, encrypted: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\"?><ReplicationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ID>all</ID>\
-         <Status>Enabled</Status><SourceSelectionCriteria><SseKmsEncryptedObjects><Status>{encrypted}</Status>\
-         </SseKmsEncryptedObjects></SourceSelectionCriteria><Destination><Bucket>arn:aws:s3:::copies</Bucket>\
-         <EncryptionConfiguration><ReplicaKmsKeyID>{key}</ReplicaKmsKeyID></EncryptionConfiguration></Destination></Rule>\
-         </ReplicationConfiguration>"
-    )
+/// Replicates the bucket by one rule, with that key for the copies of what KMS has a part in.
+pub(crate) fn replicate(folder: &Folder, status: &str, key: Option<&str>) {
+    let mut rule = json!({
+        "ID": "all", "Status": status, "Priority": 1, "Filter": { "Prefix": "" },
+        "Destination": { "Bucket": format!("arn:aws:s3:::{COPIES}") },
+        "DeleteMarkerReplication": { "Status": "Disabled" },
+    });
+    if let Some(key) = key {
+        rule["SourceSelectionCriteria"] = json!({ "SseKmsEncryptedObjects": { "Status": "Enabled" } });
+        rule["Destination"]["EncryptionConfiguration"] = json!({ "ReplicaKmsKeyID": key });
+    }
+    let document = json!({ "Role": REPLICATION_ROLE, "Rule": [rule] });
+    act(folder, REGION, Service::S3, "PutBucketReplication", &json!({ "Bucket": BUCKET, "Document": document }));
 }
 
-const REGION: &str = "eu-west-1";
-const REPLICA_REGION: &str = "us-east-1";
 const GLOBAL_REGION: &str = "us-east-1";
-const TOPIC_NAME: &str = "alarms";
-const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
-const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
-const MONITORED: &str = "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"";
+pub(crate) const TOPIC_NAME: &str = "alarms";
+pub(crate) const BUCKET: &str = "acme-logs.x";
+pub(crate) const COPIES: &str = "acme-copies";
+const REPLICATION_ROLE: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-test";
+pub(crate) const ROOT_OFF: &str = "enable_kms_admin_role = true\nkms_root_access = false";
+pub(crate) const REPLICATED: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { enabled = true, region = \"us-east-1\" } }";
+pub(crate) const MONITORED: &str =
+    "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"";

@@ -331,6 +331,60 @@ fn what_may_not_be_read_is_an_error_and_never_no_drift() {
     run.fails_with(&["no-actor"]);
 }
 
+/// Nobody may list the grants of the key.
+const UNLISTED: &str = "key_statements = [{ sid = \"NoListing\", effect = \"Deny\", actions = [\"kms:ListGrants\"], principals = [{ type = \"AWS\", identifiers = [\"*\"] }] }]";
+
+#[test]
+fn grants_that_may_not_be_listed_are_a_warning_of_each_plan_and_no_answer_of_drift() {
+    let unread = |told: &Value| {
+        let all = told["diagnostics"].as_array().expect("a list").iter();
+        let codes = all.filter(|it| it["code"] == "grants-unread");
+        codes.map(|it| it["severity"].as_str().expect("a severity").to_owned()).collect::<Vec<_>>()
+    };
+    let plan = |folder: &Folder| {
+        let said = folder.local("plan", &["--json"]).succeeds().stdout;
+        serde_json::from_str::<Value>(&said).expect("JSON")
+    };
+    let folder = Folder::with_inputs(ROOT_OFF);
+    folder.apply();
+    assert_eq!(unread(&plan(&folder)), Vec::<String>::new());
+    expect(&folder, &[]);
+
+    folder.write("main.tf", &module(&format!("{ROOT_OFF}\n{UNLISTED}")));
+    folder.apply();
+    assert_eq!(unread(&plan(&folder)), ["warning"]);
+    let told = drift(&folder, 1);
+    assert_eq!((&told["is_drift"], unread(&told)), (&Value::Null, vec!["error".to_owned()]), "{told:#}");
+    assert_eq!(told["unread_grants"][0]["key"], "module.kms.aws_kms_key.general_encryption_key");
+    let text = folder.local("drift", &[]);
+    assert_eq!(text.code, 1);
+    assert!(text.stdout.contains("cannot be listed, so it is not known who made any"), "{}", text.stdout);
+
+    let key = key_of(&folder);
+    let state = fs::read(folder.state_path()).expect("a state");
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    let imported = folder.local("import", &["--key", &key, "--json"]).succeeds().stdout;
+    assert_eq!(unread(&serde_json::from_str(&imported).expect("JSON")), ["warning"]);
+    fs::write(folder.state_path(), state).expect("the state");
+
+    outside(&folder, async |sdk, key| {
+        let kms = sdk.assume(ROLE).await.kms(REGION);
+        kms.disable_key().key_id(key).send().await.expect("disabled");
+    });
+    let told = drift(&folder, 2);
+    assert_eq!(
+        (&told["is_drift"], told["unread_grants"].as_array().map(Vec::len)),
+        (&json!(true), Some(1)),
+        "{told:#}"
+    );
+
+    let accepted = "accepted_findings = { grants-unread = \"nobody makes any\" }";
+    folder.write("main.tf", &module(&format!("{ROOT_OFF}\n{UNLISTED}\n{accepted}")));
+    let said = folder.local("plan", &[]).succeeds();
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert!(all.contains("accepted[grants-unread]") && all.contains("nobody makes any"), "{all}");
+}
+
 #[test]
 fn a_module_that_is_no_longer_there_is_not_passed_over() {
     let folder = Folder::with_inputs("");

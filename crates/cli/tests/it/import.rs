@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use aws_sdk_kms::types::KeySpec;
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic, Tag};
+use aws_sdk_kms::types::{GrantConstraints, KeySpec};
 use serde_json::{Value, json};
 
 use crate::folder::{ACCOUNT, Folder, Run, module, run};
-use crate::sdk::{REGION, REPLICA_REGION};
+use crate::sdk::{REGION, REPLICA_REGION, Sdk};
 
 const ALL: &str = "replication_region = \"us-east-1\"\nreplication_region_buckets = { b = { region = \"us-east-1\" } }\nenable_kms_admin_role = true\nkms_root_access = false\naliases = [\"alias/app\"]\ncloudtrail_log_group_name = \"trail\"";
 
@@ -221,7 +222,7 @@ fn a_terraform_state_is_taken_over_with_what_is_not_ours_and_without_tokens() {
 }
 
 #[test]
-fn the_published_modules_grant_on_the_primary_and_its_alarms_are_brought_to_what_they_should_be() {
+fn the_published_modules_grant_on_the_primary_is_brought_to_the_replica() {
     let folder = Folder::with_inputs(ALL);
     folder.apply();
     let key = key_of(&folder);
@@ -252,6 +253,244 @@ fn the_published_modules_grant_on_the_primary_and_its_alarms_are_brought_to_what
     assert_eq!(grant["change"]["after"]["region"], REPLICA_REGION, "{grant:#}");
     folder.apply();
     assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+}
+
+const MONITORED: &str = "enable_key_monitoring = true\nsns_topic_arn = \"arn:aws:sns:eu-west-1:111122223333:alarms\"\ncloudtrail_log_group_name = \"trail\"";
+
+/// The alarms as the published module makes them, on metrics that AWS does not publish, as attributes of a state.
+fn published_alarms(key: &str) -> [Value; 2] {
+    [
+        ("kms_decrypt_alarm", "acme-kms-decrypt-usage-high-test", "DecryptCount", 100, 3, 2),
+        ("kms_access_denied_alarm", "acme-kms-access-denied-test", "AccessDenied", 0, 1, 1),
+    ]
+    .map(|(resource, name, metric, threshold, periods, datapoints)| {
+        json!({
+            "resource": resource, "alarm_name": name, "id": name,
+            "arn": format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"),
+            "alarm_description": "theirs", "namespace": "AWS/KMS", "metric_name": metric, "dimensions": { "KeyId": key },
+            "statistic": "Sum", "period": 300, "comparison_operator": "GreaterThanThreshold", "threshold": threshold,
+            "evaluation_periods": periods, "datapoints_to_alarm": datapoints, "treat_missing_data": "notBreaching",
+            "alarm_actions": ["arn:aws:sns:eu-west-1:111122223333:alarms"],
+            "ok_actions": ["arn:aws:sns:eu-west-1:111122223333:alarms"],
+            "tags": { "Name": "theirs", "Environment": "test" }, "tags_all": { "Name": "theirs", "Environment": "test" },
+        })
+    })
+}
+
+/// Puts them in place of the folder's own.
+async fn put_alarms(sdk: &Sdk, alarms: &[Value]) {
+    let client = sdk.cloudwatch(REGION);
+    for alarm in alarms {
+        let text = |name: &str| alarm[name].as_str().expect(name).to_owned();
+        let whole = |name: &str| i32::try_from(alarm[name].as_i64().expect(name)).expect(name);
+        let actions = || Some(vec![alarm["alarm_actions"][0].as_str().expect("a topic").to_owned()]);
+        let tag = |name: &str| Tag::builder().key(name).value(alarm["tags"][name].as_str().expect(name)).build();
+        let key = alarm["dimensions"]["KeyId"].as_str().expect("a key");
+        client.delete_alarms().alarm_names(text("alarm_name")).send().await.expect("deleted");
+        let put = client.put_metric_alarm().alarm_name(text("alarm_name")).alarm_description(text("alarm_description"));
+        let put = put.namespace(text("namespace")).metric_name(text("metric_name"));
+        let put = put.dimensions(Dimension::builder().name("KeyId").value(key).build());
+        let put = put.statistic(Statistic::Sum).period(whole("period")).threshold(f64::from(whole("threshold")));
+        let put = put.comparison_operator(ComparisonOperator::GreaterThanThreshold);
+        let put = put.evaluation_periods(whole("evaluation_periods")).datapoints_to_alarm(whole("datapoints_to_alarm"));
+        let put =
+            put.treat_missing_data(text("treat_missing_data")).set_alarm_actions(actions()).set_ok_actions(actions());
+        put.tags(tag("Name")).tags(tag("Environment")).send().await.expect("an alarm");
+    }
+}
+
+/// Expects that a first plan says of both alarms that they never rang, and what they will watch; and that the first
+/// apply makes it so, and leaves the key as it is.
+#[track_caller]
+fn alarms_are_mended(folder: &Folder, source: &[&str], key: &str) {
+    let said = folder.local("import", source).succeeds().stdout;
+    let denied = format!("AccessDenied-{key}-{REGION}");
+    let told = [
+        ("kms_decrypt_alarm", "AWS/KMS DecryptCount", "AWS/KMS SuccessfulRequest".to_owned()),
+        ("kms_access_denied_alarm", "AWS/KMS AccessDenied", format!("Keywright/KMS {denied}")),
+    ];
+    for (alarm, before, after) in &told {
+        let text = format!(
+            "  # module.kms.aws_cloudwatch_metric_alarm.{alarm}[0] will be updated in-place\n  # (it watches `{before}`, which AWS does not \
+             publish, so that it never rang; now it will watch `{after}`)\n"
+        );
+        assert!(said.contains(&text), "{text} is not in {said}");
+    }
+    assert!(said.contains("0 to add, 2 to change, 0 to destroy"), "{said}");
+    let plan = folder.local("plan", &["--json"]).succeeds().stdout;
+    let plan: Value = serde_json::from_str(&plan).expect("JSON");
+    let reasons = plan["keywright"]["reasons"].as_object().expect("reasons");
+    assert_eq!(reasons.len(), 2, "{reasons:#?}");
+
+    folder.apply();
+    assert!(state(folder).to_string().contains(&format!("\"arn\":\"{}\"", arn(REGION, key))), "the key is the same");
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+    let facts = folder.cloud(async |sdk| sdk.facts().await);
+    let alarms = &facts[REGION]["alarms"];
+    let decrypt = &alarms["acme-kms-decrypt-usage-high-test"];
+    assert_eq!(decrypt["metric"], "AWS/KMS/SuccessfulRequest");
+    assert_eq!(decrypt["dimensions"], json!([format!("KeyArn={}", arn(REGION, key)), "Operation=Decrypt"]));
+    assert_eq!(alarms["acme-kms-access-denied-test"]["metric"], format!("Keywright/KMS/{denied}"));
+}
+
+#[test]
+fn the_published_modules_alarms_are_adopted_from_its_state_and_the_plan_says_that_they_never_rang() {
+    let folder = Folder::with_inputs(MONITORED);
+    folder.apply();
+    let key = key_of(&folder);
+    let alarms = published_alarms(&key);
+    folder.cloud(async |sdk| put_alarms(&sdk, &alarms).await);
+    let mut theirs = published(&folder, "kms");
+    for (alarm, index) in alarms.iter().zip([json!(0), json!("kms_access_denied")]) {
+        let mut resources = theirs["resources"].as_array_mut().expect("resources").iter_mut();
+        let resource = resources.find(|it| it["name"] == alarm["resource"]).expect("the alarm");
+        let mut attributes = alarm.clone();
+        attributes.as_object_mut().expect("attributes").remove("resource");
+        resource["instances"][0]["attributes"] = attributes;
+        resource["instances"][0]["index_key"] = index;
+    }
+    folder.write("theirs.tfstate", &theirs.to_string());
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    let file = folder.path().join("theirs.tfstate");
+    alarms_are_mended(&folder, &["--from-state", file.to_str().expect("a path")], &key);
+}
+
+#[test]
+fn the_published_modules_alarms_are_adopted_from_the_account_and_the_plan_says_that_they_never_rang() {
+    let folder = Folder::with_inputs(MONITORED);
+    folder.apply();
+    let key = key_of(&folder);
+    let alarms = published_alarms(&key);
+    folder.cloud(async |sdk| put_alarms(&sdk, &alarms).await);
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    alarms_are_mended(&folder, &["--key", &key], &key);
+}
+
+/// Whom nobody in particular may become.
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}]}"#;
+const APP: &str = "arn:aws:iam::111122223333:role/app";
+
+fn granted(operations: &str, more: &str) -> String {
+    format!("grants = {{ app = {{ grantee_principal = \"{APP}\", operations = [{operations}]{more} }} }}")
+}
+
+/// A grant to the same role under the same name, with what its encryption context must hold. Gives its ID.
+async fn another_grant(sdk: &Sdk, key: &str, operations: &[&str], context: Option<&str>) -> String {
+    let request = sdk.kms(REGION).create_grant().key_id(key).grantee_principal(APP).name("app");
+    let request = request.set_operations(Some(operations.iter().map(|it| (*it).into()).collect()));
+    let constraints = context.map(|value| GrantConstraints::builder().encryption_context_equals("a", value).build());
+    request.set_constraints(constraints).send().await.expect("a grant").grant_id.expect("an ID")
+}
+
+/// The ID of the grant that the state holds.
+fn grant_id(folder: &Folder) -> Option<String> {
+    let state = state(folder);
+    let grants = state["resources"].as_array().expect("resources").iter().find(|it| it["type"] == "aws_kms_grant")?;
+    Some(grants["instances"][0]["attributes"]["grant_id"].as_str().expect("an ID").to_owned())
+}
+
+#[test]
+fn the_grant_whose_id_the_state_holds_is_kept_though_another_of_its_name_fits_better() {
+    let folder = Folder::with_inputs(&granted("\"Decrypt\"", ""));
+    folder.apply();
+    let (key, held) = (key_of(&folder), grant_id(&folder).expect("a grant"));
+    let other = folder.cloud(async |sdk| another_grant(&sdk, &key, &["Decrypt", "Encrypt"], None).await);
+    folder.write("main.tf", &module(&granted("\"Decrypt\", \"Encrypt\"", "")));
+    let again = import(&folder, &key).succeeds();
+    assert_eq!(grant_id(&folder).as_ref(), Some(&held), "{}", again.stdout);
+    assert!(again.stderr.contains(&format!("grant `{other}` (`app`) was made outside")), "{}", again.stderr);
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    import(&folder, &key).succeeds();
+    assert_eq!(grant_id(&folder), Some(other), "without an ID, the one that is like what is wanted");
+}
+
+#[test]
+fn of_grants_of_one_name_the_one_with_the_wanted_constraints_is_adopted_and_of_several_alike_none() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let key = key_of(&folder);
+    let constrained = |value: &str| format!(", constraints = {{ encryption_context_equals = {{ a = \"{value}\" }} }}");
+    let [free, one, two] = folder.cloud(async |sdk| {
+        sdk.iam().create_role().role_name("app").assume_role_policy_document(TRUST).send().await.expect("a role");
+        [
+            another_grant(&sdk, &key, &["Decrypt"], None).await,
+            another_grant(&sdk, &key, &["Decrypt"], Some("1")).await,
+            another_grant(&sdk, &key, &["Decrypt"], Some("2")).await,
+        ]
+    });
+    for (more, expect) in [(String::new(), &free), (constrained("1"), &one), (constrained("2"), &two)] {
+        folder.write("main.tf", &module(&granted("\"Decrypt\"", &more)));
+        fs::remove_file(folder.state_path()).expect("the state is lost");
+        let said = import(&folder, &key).succeeds();
+        assert_eq!(grant_id(&folder).as_ref(), Some(expect), "{more}: {}", said.stdout);
+    }
+    folder.write("main.tf", &module(&granted("\"Decrypt\"", &constrained("3"))));
+    fs::remove_file(folder.state_path()).expect("the state is lost");
+    let run = folder.local("import", &["--key", &key, "--json"]).succeeds();
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let ambiguous = told["diagnostics"].as_array().expect("a list").iter().find(|it| it["code"] == "grant-ambiguous");
+    let ambiguous = ambiguous.expect("a warning").to_string();
+    assert!([&free, &one, &two].iter().all(|id| ambiguous.contains(*id)), "{ambiguous}");
+    assert!(
+        told["missing"].as_array().expect("a list").contains(&json!("module.kms.aws_kms_grant.grant[\"app\"]")),
+        "{told:#}"
+    );
+    assert_eq!(grant_id(&folder), None);
+}
+
+/// The state with the key under these instance keys, as `count` and `for_each` write it.
+fn indexed(state: &Value, indices: &[Value]) -> Value {
+    let mut state = state.clone();
+    let mut resources = state["resources"].as_array_mut().expect("resources").iter_mut();
+    let key = resources.find(|it| it["type"] == "aws_kms_key").expect("the key");
+    let with_index = |index: &Value| {
+        let mut instance = key["instances"][0].clone();
+        instance["index_key"] = index.clone();
+        instance
+    };
+    key["instances"] = indices.iter().map(with_index).collect();
+    state
+}
+
+#[test]
+fn a_key_under_an_index_is_checked_like_any_other_and_stands_without_it_afterwards() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let (good, all) = (state(&folder), addresses(&folder));
+    let file = folder.path().join("theirs.tfstate");
+    let from = ["--from-state", file.to_str().expect("a path")];
+    for index in [json!(0), json!("kms")] {
+        let theirs = indexed(&good, std::slice::from_ref(&index)).to_string();
+        let id = key_of(&folder);
+        folder.write("theirs.tfstate", &theirs.replace(&id, "mrk-00000000000000000000000000000000"));
+        is_refused(&folder, &from, &["state-holds-another-key"]);
+        folder.write("theirs.tfstate", &theirs);
+        folder.local("import", &from).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}: the same key is not there twice");
+        fs::write(folder.state_path(), &theirs).expect("a state of ours with an index");
+        import(&folder, &id).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}: the same key is not there twice");
+        fs::write(folder.state_path(), &theirs).expect("a state of ours with an index");
+        folder.write("theirs.tfstate", &good.to_string().replace(&id, "mrk-00000000000000000000000000000000"));
+        is_refused(&folder, &from, &["state-holds-another-key"]);
+
+        fs::remove_file(folder.state_path()).expect("no state of ours");
+        for (from_text, to_text, code) in [
+            ("\"multi_region\":true", "\"multi_region\":false", "key-not-multi-region"),
+            ("arn:aws:kms:eu-west-1", "arn:aws:kms:eu-central-1", "key-elsewhere"),
+            (ACCOUNT, "444455556666", "key-elsewhere"),
+        ] {
+            folder.write("theirs.tfstate", &theirs.replace(from_text, to_text));
+            is_refused(&folder, &from, &[code]);
+        }
+        folder.write("theirs.tfstate", &theirs);
+        folder.local("import", &from).succeeds();
+        assert_eq!(addresses(&folder), all, "{index}");
+        assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0);
+    }
+    fs::remove_file(folder.state_path()).expect("no state of ours");
+    folder.write("theirs.tfstate", &indexed(&good, &[json!(0), json!(1)]).to_string());
+    is_refused(&folder, &from, &["import-ambiguous", "2 keys"]);
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use keywright_aws::{AwsProvider, Options, StaticCredentials, Transport};
 use keywright_engine::{Cancel, Engine, Mode, StateStore};
-use keywright_local::Aws;
+use keywright_local::{Aws, Service};
 use keywright_model::{Arn, Partition, Secret};
 use keywright_module::{Desired, Module, Sources};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::folder::{Folder, run};
-use crate::sdk::Sdk;
+use crate::doctor::{self, Report};
+use crate::folder::{ACCOUNT, Folder, run, run_in};
+use crate::sdk::{REGION, REPLICA_REGION, Sdk};
 
 /// A folder, an AWS in memory with what the folder's inputs name, and the people of each phase.
 struct World {
@@ -102,23 +103,23 @@ fn people(aws: &Aws, modules: &[Module], policies: [&Value; 3]) -> Vec<StaticCre
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(keywright_local::serve(aws.clone(), listener, std::future::pending()));
         let sdk = Sdk::new(endpoint, operator.access_key_id, operator.secret_access_key.expose().clone());
-        let iam = sdk.iam();
         let mut people = Vec::new();
         for (number, policy) in policies.iter().enumerate() {
-            let name = format!("person-{number}");
-            iam.create_user().user_name(&name).send().await.expect("a user");
-            let made = iam.create_policy().policy_name(&name).policy_document(policy.to_string()).send().await;
-            let arn = made.expect("a policy that IAM takes").policy.and_then(|it| it.arn).expect("an ARN");
-            iam.attach_user_policy().user_name(&name).policy_arn(arn).send().await.expect("attached");
-            let key = iam.create_access_key().user_name(&name).send().await.expect("a key").access_key.expect("a key");
-            people.push(StaticCredentials {
-                access_key_id: key.access_key_id,
-                secret_access_key: Secret::new(key.secret_access_key),
-                session_token: None,
-            });
+            let (id, secret) = person(&sdk, &format!("person-{number}"), policy).await;
+            let secret_access_key = Secret::new(secret);
+            people.push(StaticCredentials { access_key_id: id, secret_access_key, session_token: None });
         }
         people
     })
+}
+
+/// The access key of a new user who has that policy alone.
+async fn person(sdk: &Sdk, name: &str, policy: &Value) -> (String, String) {
+    let (iam, key) = (sdk.iam(), sdk.user_without_permissions(name).await);
+    let made = iam.create_policy().policy_name(name).policy_document(policy.to_string()).send().await;
+    let arn = made.expect("a policy that IAM takes").policy.and_then(|it| it.arn).expect("an ARN");
+    iam.attach_user_policy().user_name(name).policy_arn(arn).send().await.expect("attached");
+    key
 }
 
 fn policy_for(folder: &Path, phase: &str) -> Value {
@@ -193,6 +194,75 @@ fn with_any_action_less_something_fails() {
     assert!(stale.is_empty(), "no policy has these: {stale:#?}");
 }
 
+/// A folder without trouble, in which `doctor` reads all that it ever reads. The topic is encrypted with a key of its own.
+fn healthy(inputs: &str) -> Folder {
+    let folder = Folder::with_inputs(&format!("{inputs}\n{}\n{}", doctor::REPLICATED, doctor::MONITORED));
+    folder.apply();
+    std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
+    doctor::subscribe(&folder, doctor::TOPIC_NAME);
+    let allow = |principal: Value, actions: Value| json!({ "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*" });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        allow(json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }), json!("kms:*")),
+        allow(json!({ "Service": "cloudwatch.amazonaws.com" }), json!(["kms:Decrypt", "kms:GenerateDataKey*"])),
+    ] });
+    let key = doctor::act(&folder, REGION, Service::Kms, "CreateKey", &json!({ "Policy": policy.to_string() }));
+    doctor::set_topic(&folder, "KmsMasterKeyId", key["KeyMetadata"]["KeyId"].as_str().expect("an ID"));
+    doctor::make_bucket(&folder, REGION, doctor::BUCKET);
+    doctor::make_bucket(&folder, REPLICA_REGION, doctor::COPIES);
+    doctor::replicate(&folder, "Enabled", Some(&doctor::output(&folder, "kms_replica_key_arn")));
+    folder
+}
+
+/// What `doctor` tells somebody who has that policy alone.
+async fn diagnosis(folder: &Folder, sdk: &Sdk, name: &str, policy: &Value) -> Report {
+    let (id, secret) = person(sdk, name, policy).await;
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
+        ("AWS_ENDPOINT_URL", sdk.endpoint()),
+    ];
+    let path = folder.path().to_str().expect("a path");
+    let run = run_in(&["doctor", path, "--json", "--bucket", doctor::BUCKET], &environment);
+    Report::from(run.code, &run.stdout, &run.stderr)
+}
+
+#[test]
+fn doctor_needs_no_more_than_its_policy_and_without_any_action_says_that_it_cannot_decide() {
+    for (name, inputs) in [("root on", "enable_kms_admin_role = true"), ("root off", doctor::ROOT_OFF)] {
+        let folder = healthy(inputs);
+        let path = folder.path().to_str().expect("a path").to_owned();
+        let said = run(&["permissions", &path, "--for", "doctor", "--bucket", doctor::BUCKET]).succeeds().stdout;
+        let policy: Value = serde_json::from_str(&said).expect("a policy");
+        folder.cloud(async |sdk| {
+            let report = diagnosis(&folder, &sdk, "whole", &policy).await;
+            assert_eq!(report.code, 0, "{name}: {:#}", report.data);
+            for case in 1..=11 {
+                assert_eq!(report.answer(case), "fine", "{name}: {} with {policy:#}", report.said(case));
+            }
+            for (number, (what, less)) in each_less(&policy).into_iter().enumerate() {
+                let report = diagnosis(&folder, &sdk, &format!("person-{number}"), &less).await;
+                let (_, action) = what.split_once(' ').expect("a statement and an action");
+                let open: Vec<String> = (1..=11).flat_map(|case| report.needs(case)).collect();
+                let is_told = |needs: &String| needs.contains(&format!("the permission `{action}`"));
+                assert!(open.iter().any(is_told), "{name}: without {what} it lacks {open:#?}");
+                assert_eq!(report.code, 0, "{name}: what is not known is no trouble: {what}: {:#}", report.data);
+            }
+        });
+    }
+}
+
+#[test]
+fn buckets_are_for_doctor_alone() {
+    let folder = Folder::with_inputs("");
+    let path = folder.path().to_str().expect("a path");
+    run(&["permissions", path, "--bucket", "b"]).fails_with(&["bucket-unread", "--for doctor"]);
+    let policy = policy_for(folder.path(), "doctor").to_string();
+    assert!(
+        !policy.contains("s3:") && !policy.contains("sns:") && !policy.contains("Metric"),
+        "nothing is asked: {policy}"
+    );
+}
+
 /// What an undisturbed run does without: see the file for why it is there.
 fn for_trouble() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/permissions.json");
@@ -217,7 +287,7 @@ fn each_less(policy: &Value) -> Vec<(String, Value)> {
             let mut less = policy.clone();
             match rest.is_empty() {
                 true => drop(less["Statement"].as_array_mut().expect("statements").remove(at)),
-                false => less["Statement"][at]["Action"] = serde_json::json!(rest),
+                false => less["Statement"][at]["Action"] = json!(rest),
             }
             all.push((format!("{sid} {action}"), less));
         }

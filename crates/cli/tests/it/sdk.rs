@@ -27,11 +27,6 @@ impl Sdk {
         Self { credentials: credentials(account, "test", None), ..self.clone() }
     }
 
-    /// The ID and the secret.
-    pub(crate) fn access_key(&self) -> (&str, &str) {
-        (self.credentials.access_key_id(), self.credentials.secret_access_key())
-    }
-
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -4,10 +4,9 @@ use keywright_model::{Address, Arn, Diagnostic, ModuleName, ResourceKind};
 use keywright_module::Desired;
 use serde_json::Value;
 
-use super::{key_address, not_multi_region, refuse_another_key, refuse_elsewhere, refused};
+use super::{not_multi_region, refuse_another_key, refuse_elsewhere, refused, settle_addresses};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
-use crate::plan::find_moves;
 use crate::provider::Attributes;
 use crate::state::State;
 
@@ -15,13 +14,15 @@ use crate::state::State;
 ///
 /// # Errors
 /// When the other state has no key that could be the module's, or the folder's has something else in its place.
-pub(crate) fn take(own: State, mut theirs: State, desired: &Desired) -> Result<State, EngineError> {
+pub(crate) fn take(mut own: State, mut theirs: State, desired: &Desired) -> Result<State, EngineError> {
+    settle_addresses(&mut own, desired);
     let module = module_of(&theirs, desired)?;
     if module != desired.module {
         theirs.rename_module(&module, &desired.module);
     }
     theirs.drop_secrets();
     check_key(&own, &theirs, desired)?;
+    settle_addresses(&mut theirs, desired);
     let mut state = own;
     if state.is_empty() {
         state = theirs;
@@ -29,10 +30,6 @@ pub(crate) fn take(own: State, mut theirs: State, desired: &Desired) -> Result<S
         state.absorb(theirs).map_err(|address| collision(&address))?;
     }
     complete_regions(&mut state, desired);
-    let wanted = desired.resources.iter().map(|it| it.address.clone()).collect();
-    for it in find_moves(&state, &wanted) {
-        state.rename(&it.from, &it.to);
-    }
     Ok(state)
 }
 
@@ -74,8 +71,19 @@ fn is_primary(address: &Address) -> bool {
     address.kind == ResourceKind::KmsKey && format!("{}.{}", address.kind, address.name) == KEY
 }
 
+/// The key may stand under `count` or `for_each` there.
 fn check_key(own: &State, theirs: &State, desired: &Desired) -> Result<(), EngineError> {
-    let Some(key) = key_address(desired).and_then(|address| theirs.attributes(&address)) else { return Ok(()) };
+    let keys =
+        theirs.held_in(&desired.module).filter(|held| held.key.deposed.is_none() && is_primary(&held.key.address));
+    let keys: Vec<Attributes> = keys.map(|held| held.attributes()).collect();
+    let [key] = keys.as_slice() else {
+        return Err(refused(
+            "import-ambiguous",
+            format!("module `{}` of the state holds {} keys", desired.module, keys.len()),
+            format!("they stand at `{KEY}`, and the module has one key"),
+            "leave in the state (`terraform state rm`, on a copy of it) the one that is meant",
+        ));
+    };
     let arn = key.get("arn").and_then(Value::as_str).unwrap_or_default();
     let Ok(parsed) = Arn::parse(arn) else {
         return Err(refused(

@@ -1,12 +1,12 @@
 //! Finds a key in AWS, and what belongs to it by the names that the inputs give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keywright_model::{Address, Arn, Diagnostic, Diagnostics, ResourceKind};
 use keywright_module::{Desired, DesiredResource};
 use serde_json::{Value, json};
 
-use super::{not_found, not_multi_region, refuse_another_key, refuse_elsewhere, refused, unfit};
+use super::{not_found, not_multi_region, refuse_another_key, refuse_elsewhere, refused, settle_addresses, unfit};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
 use crate::plan::{in_order, prospect, scope};
@@ -21,19 +21,20 @@ use crate::state::State;
 /// When the key is not there, cannot be read, or could not become the module's.
 pub(crate) async fn find(
     provider: &dyn Provider,
-    own: State,
+    mut own: State,
     desired: &Desired,
     key: &str,
     replica: Option<&Arn>,
 ) -> Result<(State, Diagnostics), EngineError> {
+    settle_addresses(&mut own, desired);
     provider.begin_refresh();
     let caller = provider.caller().await.map_err(|error| failed("asking whose credentials these are", error))?;
     check_account(&caller, &[scope(desired)])?;
     let arn = resolve(provider, desired, key).await?;
     let actor = fit_actor(provider, desired, &arn).await?;
     refuse_another_key(&own, desired, arn.as_str())?;
-    let mut finder =
-        Finder { provider, desired, arn, actor, state: own, taken: BTreeSet::new(), notes: Diagnostics::new() };
+    let taken = grant_ids(&own);
+    let mut finder = Finder { provider, desired, arn, actor, state: own, taken, notes: Diagnostics::new() };
     finder.check_replica(replica)?;
     for (resource, dependencies) in in_order(desired) {
         finder.adopt(resource, dependencies).await?;
@@ -147,7 +148,7 @@ impl Finder<'_> {
         let kind = resource.address.kind;
         let wanted = prospect(resource, &self.state);
         let known = match kind {
-            ResourceKind::KmsGrant => self.grant(&wanted).await?,
+            ResourceKind::KmsGrant => self.grant(&resource.address, &wanted).await?,
             _ => self.known(kind, &wanted),
         };
         let Some(known) = known else { return Ok(()) };
@@ -208,8 +209,8 @@ impl Finder<'_> {
         Some(format!("arn:{partition}:iam::{account}:policy{path}{}", text(wanted, "name")?))
     }
 
-    /// A grant is found by its name: best one of the same grantee and operations.
-    async fn grant(&mut self, wanted: &Attributes) -> Result<Option<Attributes>, EngineError> {
+    /// A grant is found by the ID that the state holds, else by its name.
+    async fn grant(&mut self, address: &Address, wanted: &Attributes) -> Result<Option<Attributes>, EngineError> {
         let (Some(key), Some(region), Some(name)) =
             (text(wanted, "key_id"), text(wanted, "region"), text(wanted, "name"))
         else {
@@ -218,11 +219,35 @@ impl Finder<'_> {
         let Some(arn) = Arn::parse(key).ok().or_else(|| self.replica_arn(region)) else { return Ok(None) };
         let listed = self.provider.grants(&self.actor, &arn).await;
         let grants = listed.map_err(|error| failed(format!("listing the grants of `{arn}`"), error))?;
-        let named = grants.iter().filter(|it| it.name.as_deref() == Some(name) && !self.taken.contains(&it.grant_id));
-        let Some(found) = named.max_by_key(|grant| likeness(grant, wanted)) else { return Ok(None) };
+        let held = self.state.attributes(address).and_then(|it| text(it, "grant_id"));
+        let known = grants.iter().find(|it| Some(it.grant_id.as_str()) == held);
+        let Some(found) = known.or_else(|| self.grant_by_name(address, name, &grants, wanted)) else { return Ok(None) };
         self.taken.insert(found.grant_id.clone());
         let id = format!("{key}:{}", found.grant_id);
         Ok(Some(object(json!({"id": id, "grant_id": found.grant_id, "key_id": key, "region": region}))))
+    }
+
+    /// Of the grants of a name, the one that is most like what is wanted. Of several none: the others would be left standing,
+    /// and nobody knows which one it is.
+    fn grant_by_name<'g>(
+        &mut self,
+        address: &Address,
+        name: &str,
+        grants: &'g [KeyGrant],
+        wanted: &Attributes,
+    ) -> Option<&'g KeyGrant> {
+        let named = grants.iter().filter(|it| it.name.as_deref() == Some(name) && !self.taken.contains(&it.grant_id));
+        let named: Vec<&KeyGrant> = named.collect();
+        let best = named.iter().map(|grant| likeness(grant, wanted)).max();
+        let alike: Vec<&KeyGrant> = named.into_iter().filter(|it| Some(likeness(it, wanted)) == best).collect();
+        match alike.as_slice() {
+            [] => None,
+            [one] => Some(*one),
+            several => {
+                self.notes.push(grant_ambiguous(address, name, several));
+                None
+            }
+        }
     }
 
     /// A replica that is going is no part of the state: the plan finds it, and rescues it. An alias of another key is not
@@ -284,11 +309,42 @@ fn alias_elsewhere(address: &Address, target: &str) -> Diagnostic {
         .help("delete that alias, or leave it out of `aliases`")
 }
 
-fn likeness(grant: &KeyGrant, wanted: &Attributes) -> (bool, bool) {
+fn grant_ambiguous(address: &Address, name: &str, grants: &[&KeyGrant]) -> Diagnostic {
+    let ids: Vec<String> = grants.iter().map(|grant| format!("`{}`", grant.grant_id)).collect();
+    Diagnostic::warning("grant-ambiguous", format!("`{address}` could be any of several grants, and none was adopted"))
+        .because(format!("{} have the name `{name}`, and fit alike", ids.join(" and ")))
+        .help("revoke those that are not wanted (`aws kms revoke-grant`), and import again; else the first apply makes one beside them")
+}
+
+/// Grantee and operations first, then what else a grant is made of.
+fn likeness(grant: &KeyGrant, wanted: &Attributes) -> (bool, bool, bool, bool) {
     let operations: BTreeSet<&str> = grant.operations.iter().map(String::as_str).collect();
     let asked = wanted.get("operations").and_then(Value::as_array);
     let asked: BTreeSet<&str> = asked.into_iter().flatten().filter_map(Value::as_str).collect();
-    (text(wanted, "grantee_principal") == Some(&grant.grantee), operations == asked)
+    (
+        text(wanted, "grantee_principal") == Some(&grant.grantee),
+        operations == asked,
+        text(wanted, "retiring_principal") == grant.retiring.as_deref(),
+        is_constrained_alike(grant, wanted),
+    )
+}
+
+fn is_constrained_alike(grant: &KeyGrant, wanted: &Attributes) -> bool {
+    let block = wanted.get("constraints").and_then(|it| it.get(0));
+    let pairs = |name: &str| -> BTreeMap<String, String> {
+        let object = block.and_then(|it| it.get(name)?.as_object());
+        let owned = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        object.into_iter().flatten().filter_map(owned).collect()
+    };
+    grant.source_arn.is_none()
+        && grant.encryption_context_equals == pairs("encryption_context_equals")
+        && grant.encryption_context_subset == pairs("encryption_context_subset")
+}
+
+/// The grants that have an address in the state.
+fn grant_ids(state: &State) -> BTreeSet<String> {
+    let grants = state.held().filter(|held| held.kind() == ResourceKind::KmsGrant);
+    grants.filter_map(|held| text(&held.attributes(), "grant_id").map(str::to_owned)).collect()
 }
 
 /// What AWS does not tell is as the inputs have it.
@@ -312,4 +368,38 @@ fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 
 fn object(value: Value) -> Attributes {
     value.as_object().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1";
+
+    #[track_caller]
+    fn check(spec: &str, usage: &str, primary: &str, expect: Option<(&str, &str)>) {
+        let arn = Arn::parse(KEY).expect("an ARN");
+        let attributes = object(json!({"primary_key_arn": primary, "key_spec": spec, "key_usage": usage}));
+        let refused = check_fit(&arn, &Observed { attributes, standing: Standing::Live }).err();
+        let told = refused.map(|error| error.diagnostics().into_iter().next().expect("a diagnostic"));
+        match (told, expect) {
+            (None, None) => {}
+            (Some(told), Some((code, summary))) => {
+                assert_eq!(told.code, code);
+                assert!(told.summary.contains(summary) && told.summary.contains(KEY), "{}", told.summary);
+            }
+            (told, _) => panic!("{told:?}, not {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_symmetric_primary_for_encryption_fits() {
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", KEY, None);
+        check("RSA_2048", "ENCRYPT_DECRYPT", KEY, Some(("key-unfit", "`key_spec` cannot be changed")));
+        check("RSA_2048", "SIGN_VERIFY", KEY, Some(("key-unfit", "`key_spec`")));
+        check("SYMMETRIC_DEFAULT", "GENERATE_VERIFY_MAC", KEY, Some(("key-unfit", "`key_usage` cannot be changed")));
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "", Some(("key-not-multi-region", "single-Region")));
+        let elsewhere = KEY.replace("eu-west-1", "us-east-1");
+        check("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", &elsewhere, Some(("key-is-replica", "is a replica")));
+    }
 }

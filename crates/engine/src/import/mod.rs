@@ -15,7 +15,7 @@ pub(crate) use live::find;
 use crate::apply::output;
 use crate::engine::Planned;
 use crate::error::EngineError;
-use crate::plan::{Action, Plan, ResourceChange};
+use crate::plan::{Action, Plan, ResourceChange, find_moves};
 use crate::state::State;
 
 /// What is adopted.
@@ -77,6 +77,15 @@ pub(crate) fn keep_outputs(state: &mut State, plan: &mut Plan, desired: &Desired
     state.outputs.insert(desired.module.to_string(), output(values));
     for output in &mut plan.outputs {
         output.before = output.after.clone();
+    }
+}
+
+/// Lets resources stand where the module has them, before anything is put beside them: what stands under another instance
+/// key would be taken for a second one, and go.
+fn settle_addresses(state: &mut State, desired: &Desired) {
+    let wanted = desired.resources.iter().map(|it| it.address.clone()).collect();
+    for it in find_moves(state, &wanted) {
+        state.rename(&it.from, &it.to);
     }
 }
 

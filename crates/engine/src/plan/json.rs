@@ -28,10 +28,17 @@ impl Plan {
                 "administrators": self.administrators,
                 "proofs": self.proofs,
                 "service_linked_roles": self.prerequisites,
+                "reasons": self.changes.iter().filter_map(reason).collect::<Map<_, _>>(),
                 "references": self.changes.iter().filter_map(references).collect::<Map<_, _>>(),
             },
         })
     }
+}
+
+/// Why a resource is changed, where that is not plain.
+fn reason(change: &ResourceChange) -> Option<(String, Value)> {
+    let reason = change.reason.as_ref().filter(|_| change.deposed.is_none())?;
+    Some((change.address.to_string(), json!(reason)))
 }
 
 /// What the arguments of a resource refer to: until that is made, it is all that is known of them.

@@ -1,9 +1,11 @@
 //! From what is and what should be to what changes. Pure: no I/O, no clock, no randomness.
 //!
-//! `attributes.rs` works out what one resource will be, `policies.rs` who can put the key policies, `prove.rs` what they
-//! will mean and whether somebody can still put another one afterwards, `steps.rs` the order of the work, `json.rs` Terraform's JSON.
+//! `attributes.rs` works out what one resource will be, `alarms.rs` what the change of an alarm means, `policies.rs` who can
+//! put the key policies, `prove.rs` what they will mean and whether somebody can still put another one afterwards,
+//! `steps.rs` the order of the work, `json.rs` Terraform's JSON.
 
 mod actors;
+mod alarms;
 mod attributes;
 mod change;
 mod creators;
@@ -289,7 +291,7 @@ impl Planner<'_> {
             after: Some(prospect.after.clone()),
             after_unknown: prospect.unknown.clone(),
             changed,
-            reason: reason(&action),
+            reason: reason(&action).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
             action,
             recipe: Recipe {
                 arguments,
@@ -418,6 +420,12 @@ fn reason(action: &Action) -> Option<String> {
         Action::Rescue => Some("it is pending deletion, and wanted".to_owned()),
         _ => None,
     }
+}
+
+/// What a change in place means, where its attributes do not say it.
+fn meaning(kind: ResourceKind, action: &Action, before: &Attributes, after: &Attributes) -> Option<String> {
+    let is_alarm = kind == ResourceKind::MetricAlarm && *action == Action::Update;
+    is_alarm.then(|| alarms::why(before, after)).flatten()
 }
 
 /// What waits for what in a module.

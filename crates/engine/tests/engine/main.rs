@@ -5,6 +5,7 @@
 mod cuts;
 mod drift;
 mod fake;
+mod imports;
 mod keys;
 mod modules;
 mod plans;

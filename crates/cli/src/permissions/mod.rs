@@ -1,14 +1,16 @@
 //! The IAM policy that a person needs to plan, apply and destroy a folder: from what the calls of each kind need, and
-//! from who makes them.
+//! from who makes them; and in `diagnosis.rs`, what `doctor` needs.
 //!
 //! Where root access is off, calls on keys that stand go through the admin role, so that the person needs no more than to
 //! assume it. A key that is being made, or that goes, is left to the account's IAM policies: there the person acts.
+
+mod diagnosis;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keywright_aws::{Needed, On, When, needed};
 use keywright_model::{Address, Arn, Partition, Region, ResourceKind};
-use keywright_module::{Desired, DesiredResource, Reference};
+use keywright_module::{Desired, DesiredResource, Module, Reference};
 use keywright_policy::{Condition, Document, Effect, Match, Statement, Version};
 use serde_json::Value;
 
@@ -21,15 +23,20 @@ pub(crate) enum Phase {
     Apply,
     /// `destroy`
     Destroy,
-    /// All of it
+    /// `plan`, `apply` and `destroy`
     All,
+    /// `doctor`
+    Doctor,
 }
 
-/// The policy that these modules need in a phase.
-pub(crate) fn policy(desired: &[Desired], phase: Phase) -> Document {
+/// The policy that these modules need in a phase. The buckets are those that `doctor` is to look at.
+pub(crate) fn policy(modules: &[Module], phase: Phase, buckets: &[String]) -> Document {
     let mut permissions = Permissions::default();
-    for module in desired {
-        permissions.add_module(module, phase);
+    for module in modules {
+        match phase {
+            Phase::Doctor => permissions.add_diagnosis(module, buckets),
+            _ => permissions.add_module(&module.desired(), phase),
+        }
     }
     permissions.document()
 }
@@ -104,7 +111,7 @@ impl Permissions {
             let name = role.rsplit('/').next().unwrap_or_default();
             let bare = arn(module, "iam", None, &format!("role/{name}"));
             bare.into_iter().for_each(|bare| self.allow("ServiceLinkedRoles", "iam:GetRole", bare, None));
-            if prerequisite.create && phase != Phase::Plan {
+            if prerequisite.create && matches!(phase, Phase::Apply | Phase::All) {
                 let service = Some((SERVICE_NAME, prerequisite.service.to_owned()));
                 self.allow("MakeServiceLinkedRole", "iam:CreateServiceLinkedRole", role, service);
             }
