@@ -11,11 +11,11 @@ use keywright_module::{Desired, Module, Value as Argument};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use super::client::system_time;
+use super::client::{Client, system_time};
 use super::probes;
 use super::promise::{Expected, Probe, Promise};
 use super::report::{Act, Report};
-use super::scene::Scene;
+use super::scene::{Key, Scene};
 use super::stage::{Stage, cannot};
 use crate::{failure, rehearsal, session};
 
@@ -32,12 +32,12 @@ pub(crate) async fn play(modules: &[Module]) -> Result<Report, Diagnostics> {
 }
 
 /// One module in an AWS of its own.
-struct Rehearsed<'a> {
+pub(super) struct Rehearsed<'a> {
     module: &'a Module,
-    desired: Vec<Desired>,
-    aws: Aws,
-    clock: Clock,
-    operator: OperatorCredentials,
+    pub(super) desired: Vec<Desired>,
+    pub(super) aws: Aws,
+    pub(super) clock: Clock,
+    pub(super) operator: OperatorCredentials,
     /// Where the state is kept while it plays.
     folder: TempDir,
     /// What a person should know about how it is played.
@@ -45,7 +45,7 @@ struct Rehearsed<'a> {
 }
 
 impl<'a> Rehearsed<'a> {
-    async fn open(module: &'a Module) -> Result<Self, Diagnostics> {
+    pub(super) async fn open(module: &'a Module) -> Result<Self, Diagnostics> {
         let mut desired = vec![module.desired()];
         let notes = desired.iter_mut().flat_map(lower_thresholds).collect();
         let clock = Clock::manual(Timestamp::now());
@@ -59,13 +59,7 @@ impl<'a> Rehearsed<'a> {
 
     async fn play(self) -> Result<Act, Diagnostics> {
         let mut promises = vec![self.applies_once().await?];
-        let desired = self.desired.first().ok_or_else(|| Diagnostic::error("no-module", "there is no module"))?;
-        let outputs = self.outputs().await?;
-        let scene = Scene::of(self.module.inputs(), desired, &outputs).map_err(|name| {
-            Diagnostic::error("rehearsal-outputs", format!("the output `{name}` is not what was to be made"))
-        })?;
-        let regions: Vec<Region> = scene.keys.iter().map(|key| key.region.clone()).collect();
-        let stage = Stage::open(&self.aws, &self.clock, &self.operator, &regions, &scene.account).await?;
+        let (stage, scene) = self.stage().await?;
         let (probed, graphs) = probes::promises(&stage, &scene).await;
         promises.extend(probed);
         promises.push(self.finds_drift(&stage, &scene).await?);
@@ -75,8 +69,20 @@ impl<'a> Rehearsed<'a> {
         Ok(Act { module: self.module.name().to_string(), promises, graphs, notes })
     }
 
+    /// What was applied, as it stands, and the people who will call.
+    pub(super) async fn stage(&self) -> Result<(Stage, Scene), Diagnostics> {
+        let desired = self.desired.first().ok_or_else(|| Diagnostic::error("no-module", "there is no module"))?;
+        let outputs = self.outputs().await?;
+        let scene = Scene::of(self.module.inputs(), desired, &outputs).map_err(|name| {
+            Diagnostic::error("rehearsal-outputs", format!("the output `{name}` is not what was to be made"))
+        })?;
+        let regions: Vec<Region> = scene.keys.iter().map(|key| key.region.clone()).collect();
+        let stage = Stage::open(&self.aws, &self.clock, &self.operator, &regions, &scene.account).await?;
+        Ok((stage, scene))
+    }
+
     /// What is applied once is there: a second plan has nothing to do.
-    async fn applies_once(&self) -> Result<Promise, Diagnostics> {
+    pub(super) async fn applies_once(&self) -> Result<Promise, Diagnostics> {
         let first = self.carry_out(Mode::Normal).await?;
         let changes = self.pending().await?;
         let probes = vec![
@@ -87,7 +93,7 @@ impl<'a> Rehearsed<'a> {
     }
 
     /// Somebody disables the primary outside: the next plan says so, and its apply repairs it.
-    async fn finds_drift(&self, stage: &Stage, scene: &Scene) -> Result<Promise, Diagnostics> {
+    pub(super) async fn finds_drift(&self, stage: &Stage, scene: &Scene) -> Result<Promise, Diagnostics> {
         let text = "a change that was made outside is found by the next plan, and repaired by its apply";
         let Some(primary) = scene.primary() else { return Ok(Promise::new("drift", text, Vec::new())) };
         let manager = stage.manager(scene, primary).await;
@@ -96,23 +102,28 @@ impl<'a> Rehearsed<'a> {
         probes.push(Probe::of_fact("resources that the plan repairs", &1, &self.pending().await?));
         self.carry_out(Mode::Normal).await?;
         probes.push(Probe::of_fact("resources to repair afterwards", &0, &self.pending().await?));
+        let state = key_state(&stage.manager(scene, primary).await, primary).await;
+        probes.push(Probe::of_fact("the primary's state afterwards", &"Enabled".to_owned(), &state));
         Ok(Promise::new("drift", text, probes))
     }
 
     /// Everything goes, and the keys can still be rescued: whom IAM policies let in can cancel the deletion.
-    async fn destroys(&self, stage: &Stage, scene: &Scene) -> Result<Promise, Diagnostics> {
+    pub(super) async fn destroys(&self, stage: &Stage, scene: &Scene) -> Result<Promise, Diagnostics> {
         let done = self.carry_out(Mode::Destroy).await?;
         let complete = if done.is_complete() { "complete" } else { "incomplete" };
         let mut probes = vec![Probe::of_fact("destroy", &"complete", &complete)];
         for key in &scene.keys {
-            let described = stage.operator.kms(&key.region, "DescribeKey", key.input()).await;
-            let state = described.answer().and_then(|it| it.pointer("/KeyMetadata/KeyState")?.as_str());
-            let seen = state.map_or_else(|| described.to_string(), str::to_owned);
+            let seen = key_state(&stage.operator, key).await;
             // The primary's own window begins once its last replica is gone.
             let waits = key.label == "primary" && scene.replica().is_some();
             let expected = if waits { "PendingReplicaDeletion" } else { "PendingDeletion" };
             let what = format!("the {}'s state, as an administrator by IAM policies sees it", key.label);
             probes.push(Probe::of_fact(what, &expected.to_owned(), &seen));
+        }
+        for key in &scene.keys {
+            let rescued = stage.operator.kms(&key.region, "CancelKeyDeletion", key.input()).await;
+            let what = format!("CancelKeyDeletion by an administrator by IAM policies on the {}", key.label);
+            probes.push(Probe::of_call(what, Expected::Allowed, &rescued));
         }
         let text = "destroy removes all of it, schedules the keys for deletion, and lets them be rescued until then";
         Ok(Promise::new("destroy", text, probes))
@@ -150,6 +161,13 @@ impl<'a> Rehearsed<'a> {
         let options = keywright_engine::Options { who: "rehearsal".to_owned(), ..keywright_engine::Options::default() };
         Ok(Engine::new(Arc::new(provider), store, options))
     }
+}
+
+/// The key's state as this caller sees it, or why it does not.
+async fn key_state(client: &Client, key: &Key) -> String {
+    let described = client.kms(&key.region, "DescribeKey", key.input()).await;
+    let state = described.answer().and_then(|it| it.pointer("/KeyMetadata/KeyState")?.as_str());
+    state.map_or_else(|| described.to_string(), str::to_owned)
 }
 
 /// An alarm that waits for very many calls is rung with fewer: it would take minutes to make them.

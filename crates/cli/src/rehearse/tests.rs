@@ -1,18 +1,20 @@
 //! The probes on keys that do not keep the promises: each must come out broken somewhere.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jiff::Timestamp;
 use keywright_local::{Aws, Clock, Ids, Options};
-use keywright_model::{AccountId, Arn, Partition, Region};
-use keywright_module::Services;
+use keywright_model::{AccountId, Arn, Partition, Region, ResourceKind};
+use keywright_module::{Module, Services, Sources};
 use serde_json::{Value, json};
 
 use super::client::{JsonService, QueryService};
-use super::probes;
-use super::promise::Verdict;
+use super::promise::{Promise, Verdict};
 use super::scene::{AdminRole, Alarm, Key, Scene};
 use super::stage::Stage;
+use super::story::Rehearsed;
+use super::{play, probes};
 
 const ACCOUNT: &str = "111122223333";
 const ADMIN: &str = "arn:aws:iam::111122223333:role/acme-kms-admin-role-prod";
@@ -52,12 +54,12 @@ async fn default_keys() -> (Stage, Scene) {
     let made = stage.root.kms(&regions[0], "ReplicateKey", input).await;
     let replica = made.answer().expect("a replica").pointer("/ReplicaKeyMetadata/Arn").and_then(Value::as_str).map(arn);
     let [home, other] = regions;
-    let alarm = |name: &str| Alarm {
+    let alarm = |name: &str, key| Alarm {
         name: name.to_owned(),
         region: home.clone(),
         threshold: 5,
         topic: Some(arn(TOPIC)),
-        key: "primary",
+        key,
     };
     let services = Services {
         dynamodb: true,
@@ -81,8 +83,11 @@ async fn default_keys() -> (Stage, Scene) {
         service_callers: Vec::new(),
         users: Vec::new(),
         replication_role: Some(arn(REPLICATION)),
-        decrypt_alarms: vec![alarm("acme-kms-decrypt-usage-high-prod")],
-        denied_alarms: vec![alarm("acme-kms-access-denied-prod")],
+        decrypt_alarms: vec![
+            alarm("acme-kms-decrypt-usage-high-prod", "primary"),
+            alarm("replica-decrypts", "replica"),
+        ],
+        denied_alarms: vec![alarm("acme-kms-access-denied-prod", "primary"), alarm("replica-denied", "replica")],
     };
     (stage, scene)
 }
@@ -127,6 +132,43 @@ async fn broken(stage: &Stage, scene: &Scene) -> (BTreeSet<&'static str>, BTreeS
     (broken.map(|promise| promise.id).collect(), promises.iter().map(|promise| promise.id).collect())
 }
 
+/// The module of one of the examples.
+fn example(name: &str) -> Module {
+    let sources = Sources {
+        folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name),
+        assignments: Vec::new(),
+        environment: Vec::new(),
+        refs: Vec::new(),
+        refs_from: None,
+        module: None,
+        inputs_file: None,
+    };
+    keywright_module::load(&sources).expect("good inputs").remove(0)
+}
+
+/// What is there of one of the examples once it is applied.
+async fn applied(module: &Module) -> (Rehearsed<'_>, Stage, Scene) {
+    let rehearsed = Rehearsed::open(module).await.expect("an AWS");
+    let promise = rehearsed.applies_once().await.expect("a plan");
+    assert_eq!(promise.verdict(), Verdict::Held, "{promise:?}");
+    let (stage, scene) = rehearsed.stage().await.expect("keys");
+    (rehearsed, stage, scene)
+}
+
+/// Whoever works by IAM policies may do this no more.
+async fn deny_operator(stage: &Stage, action: &str) {
+    let statement = json!({ "Effect": "Deny", "Action": action, "Resource": "*" });
+    let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    let parameters = [("UserName", "operator"), ("PolicyName", "deny"), ("PolicyDocument", policy.as_str())];
+    let put = stage.root.query(&region("eu-west-1"), QueryService::Iam, "PutUserPolicy", &parameters, &[]).await;
+    assert!(put.answer().is_some(), "{put}");
+}
+
+/// What was tried and came out otherwise.
+fn broken_probes(promise: &Promise) -> Vec<&str> {
+    promise.probes.iter().filter(|probe| !probe.holds()).map(|probe| probe.tried.as_str()).collect()
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
@@ -168,9 +210,98 @@ fn the_published_module_breaks_the_promises_that_its_readme_makes() {
     }
 }
 
+/// What goes wrong in the course of a key's life.
+#[derive(Debug, Clone, Copy)]
+enum Mishap {
+    /// Whoever applies may not do this.
+    Denied(&'static str),
+    /// The key is another than the one that was applied.
+    AnotherKey,
+}
+
+/// A promise about the course of a key's life, what goes wrong, and what of its probes must come out broken.
+const MISHAPS: &[(&str, Mishap, &[&str])] = &[
+    ("applies-once", Mishap::Denied("kms:CreateAlias"), &["apply", "changes of a second plan"]),
+    ("drift", Mishap::Denied("kms:DisableKey"), &["DisableKey outside", "resources that the plan repairs"]),
+    ("drift", Mishap::Denied("kms:EnableKey"), &["resources to repair afterwards", "the primary's state afterwards"]),
+    ("drift", Mishap::AnotherKey, &["resources that the plan repairs", "the primary's state afterwards"]),
+    (
+        "destroy",
+        Mishap::Denied("kms:ScheduleKeyDeletion"),
+        &[
+            "destroy",
+            "the primary's state, as an administrator by IAM policies sees it",
+            "CancelKeyDeletion by an administrator by IAM policies on the primary",
+        ],
+    ),
+    (
+        "destroy",
+        Mishap::Denied("kms:CancelKeyDeletion"),
+        &["CancelKeyDeletion by an administrator by IAM policies on the primary"],
+    ),
+    (
+        "destroy",
+        Mishap::AnotherKey,
+        &[
+            "the primary's state, as an administrator by IAM policies sees it",
+            "CancelKeyDeletion by an administrator by IAM policies on the primary",
+        ],
+    ),
+];
+
+/// Plays that part of a life of a key that nobody but the account administers.
+async fn befallen(module: &Module, promise: &str, mishap: Mishap) -> Promise {
+    if promise == "applies-once" {
+        let rehearsed = Rehearsed::open(module).await.expect("an AWS");
+        let Mishap::Denied(action) = mishap else { panic!("there is no key yet") };
+        let (account, regions) = (AccountId::parse(ACCOUNT).expect("an account"), [region("eu-west-1")]);
+        let opened = Stage::open(&rehearsed.aws, &rehearsed.clock, &rehearsed.operator, &regions, &account).await;
+        deny_operator(&opened.expect("a stage"), action).await;
+        return rehearsed.applies_once().await.expect("a plan");
+    }
+    let (rehearsed, stage, mut scene) = applied(module).await;
+    match mishap {
+        Mishap::Denied(action) => deny_operator(&stage, action).await,
+        Mishap::AnotherKey => {
+            let made = stage.root.kms(&scene.keys[0].region, "CreateKey", json!({})).await;
+            let made = made.answer().expect("a key").pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(arn);
+            scene.keys[0].arn = made.expect("an ARN");
+        }
+    }
+    match promise {
+        "drift" => rehearsed.finds_drift(&stage, &scene).await.expect("a plan"),
+        _ => rehearsed.destroys(&stage, &scene).await.expect("a plan"),
+    }
+}
+
+#[test]
+fn the_course_of_a_life_is_seen_to_go_wrong() {
+    let module = example("dev");
+    for (id, mishap, expect) in MISHAPS {
+        let promise = block_on(befallen(&module, id, *mishap));
+        assert_eq!((promise.id, broken_probes(&promise)), (*id, expect.to_vec()), "{mishap:?} {promise:?}");
+    }
+}
+
+#[test]
+fn two_arguments_that_fight_over_one_policy_are_seen_by_the_second_plan() {
+    let module = example("dev");
+    let promise = block_on(async {
+        let mut rehearsed = Rehearsed::open(&module).await.expect("an AWS");
+        let resources = &mut rehearsed.desired[0].resources;
+        let key = resources.iter_mut().find(|it| it.address.kind == ResourceKind::KmsKey).expect("a key");
+        let statement =
+            json!({ "Effect": "Allow", "Principal": { "AWS": ACCOUNT }, "Action": "kms:*", "Resource": "*" });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        key.arguments.insert("policy", policy.into());
+        rehearsed.applies_once().await.expect("a plan")
+    });
+    assert_eq!(broken_probes(&promise), ["changes of a second plan"], "{promise:?}");
+}
+
 #[test]
 fn every_probe_comes_out_broken_where_its_promise_is_not_kept() {
-    let (found, tried) = block_on(async {
+    let (mut found, tried) = block_on(async {
         let (stage, scene) = published().await;
         let (mut found, mut tried) = broken(&stage, &scene).await;
         let (stage, scene) = default_keys().await;
@@ -191,8 +322,12 @@ fn every_probe_comes_out_broken_where_its_promise_is_not_kept() {
         let input = json!({ "KeyId": primary.arn.as_str(), "PolicyName": "default", "Policy": policy.to_string() });
         assert!(stage.root.kms(&primary.region, "PutKeyPolicy", input).await.answer().is_some());
         found.extend(broken(&stage, &scene).await.0);
+        // What the whole of a life tries besides; what goes wrong in its course is a test of its own.
+        let whole = play(&[example("complete"), example("prod")]).await.expect("a report");
+        tried.extend(whole.promises().map(|promise| promise.id));
         (found, tried)
     });
+    found.extend(MISHAPS.iter().map(|(id, ..)| *id));
     let never: Vec<_> = tried.difference(&found).collect();
     assert!(never.is_empty(), "nothing breaks {never:?}");
 }
