@@ -24,7 +24,8 @@ pub(crate) struct Scene {
     pub(crate) notifies: bool,
     /// Who reaches the keys through services; nobody in particular means everybody of the account.
     pub(crate) service_callers: Vec<Arn>,
-    /// Who may use the keys by itself, and so by every service.
+    /// Who may use the keys by itself, and so by every service. Those who reach the keys through services are among them:
+    /// Session Manager calls KMS as they would.
     pub(crate) users: Vec<Arn>,
     /// The role that S3 replicates as, where there is a replica.
     pub(crate) replication_role: Option<Arn>,
@@ -93,7 +94,7 @@ impl Scene {
             cloudtrail: inputs.cloudtrail,
             notifies: !inputs.named_topics().is_empty(),
             service_callers: inputs.service_usage_principals.iter().map(|it| it.arn().clone()).collect(),
-            users: inputs.key_users.iter().map(|it| it.arn().clone()).collect(),
+            users: inputs.key_users.iter().chain(&inputs.service_usage_principals).map(|it| it.arn().clone()).collect(),
             replication_role: arn(outputs, "s3_replication_role_arn")?,
             decrypt_alarms: alarms(
                 desired,
