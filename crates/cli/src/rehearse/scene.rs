@@ -28,7 +28,7 @@ pub(crate) struct Scene {
     /// Session Manager calls KMS as they would.
     pub(crate) users: Vec<Arn>,
     /// The role that S3 replicates as, where there is a replica.
-    pub(crate) replication_role: Option<Arn>,
+    pub(crate) replication_role: Option<ReplicationRole>,
     /// The alarms on many decrypt calls.
     pub(crate) decrypt_alarms: Vec<Alarm>,
     /// The alarms on denied calls that something feeds.
@@ -52,6 +52,14 @@ pub(crate) struct Alarm {
 pub(crate) struct AdminRole {
     pub(crate) arn: Arn,
     pub(crate) requires_mfa: bool,
+}
+
+/// The role that S3 replicates as.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplicationRole {
+    pub(crate) arn: Arn,
+    /// Whether the inputs name it: then the module does not make it, and says nothing of whom it trusts.
+    pub(crate) is_named: bool,
 }
 
 /// A key that was made.
@@ -80,6 +88,7 @@ impl Scene {
         let replica = arn(outputs, "kms_replica_key_arn")?;
         let administration = &desired.administration;
         let admin_role = administration.admin_role.as_ref();
+        let is_named = inputs.replication.as_ref().is_some_and(|replication| replication.role.is_some());
         let mut keys = vec![Key { label: "primary", arn: primary, region: desired.region.clone() }];
         if let (Some(arn), Some(region)) = (replica, &desired.replication_region) {
             keys.push(Key { label: "replica", arn, region: region.clone() });
@@ -95,7 +104,7 @@ impl Scene {
             notifies: !inputs.named_topics().is_empty(),
             service_callers: inputs.service_usage_principals.iter().map(|it| it.arn().clone()).collect(),
             users: inputs.key_users.iter().chain(&inputs.service_usage_principals).map(|it| it.arn().clone()).collect(),
-            replication_role: arn(outputs, "s3_replication_role_arn")?,
+            replication_role: arn(outputs, "s3_replication_role_arn")?.map(|arn| ReplicationRole { arn, is_named }),
             decrypt_alarms: alarms(
                 desired,
                 &[("kms_decrypt_alarm", "primary"), ("kms_replica_decrypt_alarm", "replica")],

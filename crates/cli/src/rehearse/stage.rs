@@ -106,6 +106,36 @@ impl Stage {
         self.admin(scene, &key.region).await.unwrap_or_else(|_| self.operator.clone())
     }
 
+    /// Who reaches the keys through services, and calls by HTTP: of those who are named, the first whose credentials can
+    /// be had.
+    ///
+    /// # Errors
+    /// With what was answered for the last of them.
+    pub(crate) async fn service_client(&self, scene: &Scene, region: &Region) -> Result<(Arn, Client), Outcome> {
+        let mut answer = None;
+        for principal in &scene.service_callers {
+            match self.client_of(principal, region).await {
+                Ok(client) => return Ok((principal.clone(), client)),
+                Err(refused) => answer = Some(refused),
+            }
+        }
+        answer.map_or_else(|| Ok((self.ordinary.arn.clone(), self.ordinary.client.clone())), Err)
+    }
+
+    /// A user or role of the account, or its root user.
+    async fn client_of(&self, principal: &Arn, region: &Region) -> Result<Client, Outcome> {
+        let wanted = ["AccessKeyId", "SecretAccessKey"];
+        match principal.resource_of_kind("user").and_then(|path| path.rsplit('/').next()) {
+            Some(name) => {
+                let parameters = [("UserName", name)];
+                let answer = self.root.query(region, QueryService::Iam, "CreateAccessKey", &parameters, &wanted).await;
+                self.root.with_keys_of(answer)
+            }
+            None if principal.resource() == "root" => Ok(self.root.clone()),
+            None => self.assume(principal, region, &[]).await,
+        }
+    }
+
     /// The admin role, assumed by the operator.
     ///
     /// # Errors
@@ -115,10 +145,12 @@ impl Stage {
             return Err(Outcome::Failed { code: "NoAdminRole".into(), message: "there is no admin role".into() });
         };
         let serial = format!("arn:{}:iam::{}:mfa/rehearsal", scene.partition(), scene.account);
-        let mut parameters = vec![("RoleArn", role.arn.as_str()), ("RoleSessionName", "rehearsal")];
-        if role.requires_mfa {
-            parameters.extend([("SerialNumber", serial.as_str()), ("TokenCode", "123456")]);
-        }
+        let mfa = [("SerialNumber", serial.as_str()), ("TokenCode", "123456")];
+        self.assume(&role.arn, region, if role.requires_mfa { &mfa } else { &[] }).await
+    }
+
+    async fn assume(&self, role: &Arn, region: &Region, more: &[(&str, &str)]) -> Result<Client, Outcome> {
+        let parameters = [&[("RoleArn", role.as_str()), ("RoleSessionName", "rehearsal")], more].concat();
         let wanted = ["AccessKeyId", "SecretAccessKey", "SessionToken"];
         let answer = self.operator.query(region, QueryService::Sts, "AssumeRole", &parameters, &wanted).await;
         self.operator.with_keys_of(answer)

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{JsonService, QueryService};
 use super::promise::{Promise, Verdict};
-use super::scene::{AdminRole, Alarm, Key, Scene};
+use super::scene::{AdminRole, Alarm, Key, ReplicationRole, Scene};
 use super::stage::Stage;
 use super::story::Rehearsed;
 use super::{play, probes};
@@ -82,7 +82,7 @@ async fn default_keys() -> (Stage, Scene) {
         notifies: true,
         service_callers: Vec::new(),
         users: Vec::new(),
-        replication_role: Some(arn(REPLICATION)),
+        replication_role: Some(ReplicationRole { arn: arn(REPLICATION), is_named: true }),
         decrypt_alarms: vec![
             alarm("acme-kms-decrypt-usage-high-prod", "primary"),
             alarm("replica-decrypts", "replica"),
@@ -297,6 +297,82 @@ fn two_arguments_that_fight_over_one_policy_are_seen_by_the_second_plan() {
         rehearsed.applies_once().await.expect("a plan")
     });
     assert_eq!(broken_probes(&promise), ["changes of a second plan"], "{promise:?}");
+}
+
+/// The keys of an example of which one has lost its grants.
+async fn without_grants(module: &Module, label: &str) -> (Stage, Scene) {
+    let (_, stage, scene) = applied(module).await;
+    let key = scene.keys.iter().find(|key| key.label == label).expect("a key");
+    let manager = stage.manager(&scene, key).await;
+    let listed = manager.kms(&key.region, "ListGrants", key.input()).await;
+    for grant in listed.answer().expect("grants")["Grants"].as_array().expect("a list") {
+        let input = json!({ "KeyId": key.arn.as_str(), "GrantId": grant["GrantId"] });
+        let revoked = manager.kms(&key.region, "RevokeGrant", input).await;
+        assert!(revoked.answer().is_some(), "{revoked}");
+    }
+    (stage, scene)
+}
+
+/// What of the replication came out otherwise.
+async fn broken_replication(stage: &Stage, scene: &Scene) -> Vec<String> {
+    let (promises, _) = probes::promises(stage, scene).await;
+    let promise = promises.iter().find(|promise| promise.id == "s3-replication").expect("it is tried");
+    broken_probes(promise).into_iter().map(str::to_owned).collect()
+}
+
+const NOT_COPIED: [&str; 4] = [
+    "the object's replication by acme-s3-replication-role-prod",
+    "GetObject of the copy in eu-central-1",
+    "the key that the copy is encrypted with",
+    "what the copy holds",
+];
+
+#[test]
+fn an_object_is_not_copied_without_each_of_the_grants() {
+    // Not everybody of the account reaches its keys through services.
+    let module = example("prod");
+    let role = |operation, key| format!("{operation} by acme-s3-replication-role-prod on the {key}");
+    for (label, calls) in [
+        ("primary", vec![role("Decrypt", "primary")]),
+        ("replica", vec![role("GenerateDataKey", "replica"), role("Encrypt", "replica")]),
+    ] {
+        let found = block_on(async {
+            let (stage, scene) = without_grants(&module, label).await;
+            broken_replication(&stage, &scene).await
+        });
+        let expect: Vec<_> = NOT_COPIED.iter().map(|&it| it.to_owned()).chain(calls).collect();
+        assert_eq!(found, expect, "without the grants on the {label}");
+    }
+}
+
+#[test]
+fn an_object_is_not_copied_by_the_grant_of_the_published_module() {
+    let found = block_on(async {
+        let (stage, scene) = published().await;
+        broken_replication(&stage, &scene).await
+    });
+    assert!(found.iter().any(|tried| tried == NOT_COPIED[0]), "{found:?}");
+}
+
+#[test]
+fn a_role_without_grants_that_copies_all_the_same_is_seen() {
+    // Its policy lets everybody in; the inputs name who reaches the keys through services.
+    let found = block_on(async {
+        let (stage, mut scene) = published().await;
+        scene.service_callers = vec![stage.ordinary.arn.clone()];
+        let replica = scene.replica().expect("a replica");
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "kms:*", "Resource": "*" },
+        ] });
+        let input = json!({ "KeyId": replica.arn.as_str(), "PolicyName": "default", "Policy": policy.to_string() });
+        assert!(stage.root.kms(&replica.region, "PutKeyPolicy", input).await.answer().is_some());
+        broken_replication(&stage, &scene).await
+    });
+    assert!(
+        found.iter().any(|tried| tried == "the object's replication by keywright-rehearsal-replicator"),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(|tried| NOT_COPIED.contains(&tried.as_str())), "{found:?}");
 }
 
 #[test]

@@ -54,6 +54,26 @@ fn the_complete_example_rings_its_alarms_and_removes_root() {
 }
 
 #[test]
+fn an_object_is_copied_by_a_role_and_a_writer_that_the_inputs_name() {
+    let folder = Folder::with_inputs(
+        r#"
+        replication_region         = "us-east-1"
+        replication_region_buckets = { copy = { region = "us-east-1" } }
+        s3_replication_role_arn    = "arn:aws:iam::111122223333:role/storage/replicator"
+        service_usage_principals   = ["arn:aws:iam::111122223333:user/apps/writer"]
+        "#,
+    );
+    let said = run(&["rehearse", folder.path().to_str().expect("a path"), "--json"]).succeeds();
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let promises = report["modules"][0]["promises"].as_array().expect("promises");
+    let replication = promises.iter().find(|it| it["id"] == "s3-replication").expect("it is tried");
+    let tried: Vec<_> = replication["probes"].as_array().expect("probes").iter().map(|it| &it["tried"]).collect();
+    for probe in ["the object's replication by replicator", "GetObject of the copy in us-east-1"] {
+        assert!(tried.iter().any(|it| *it == probe), "{probe} is not among {tried:?}");
+    }
+}
+
+#[test]
 fn a_rehearsal_leaves_nothing_in_the_folder() {
     let folder = Folder::with_inputs("kms_root_access = false\nenable_kms_admin_role = true");
     let path = folder.path().to_str().expect("a path").to_owned();

@@ -1,6 +1,7 @@
 //! Each promise, tried.
 
 mod alarms;
+mod copy;
 mod life;
 mod people;
 mod replication;
@@ -15,7 +16,7 @@ use super::stage::Stage;
 pub(crate) async fn promises(stage: &Stage, scene: &Scene) -> (Vec<Promise>, Vec<Graph>) {
     let mut promises = services::promises(stage, scene);
     promises.extend(people::promises(stage, scene).await);
-    promises.extend(replication::promises(stage, scene));
+    promises.extend(replication::promises(stage, scene).await);
     let (rung, graphs) = alarms::promises(stage, scene).await;
     promises.extend(rung);
     promises.extend(life::promises(stage, scene).await);
