@@ -1,7 +1,7 @@
 //! The embedded AWS that a rehearsal plays in: its clock, and the people and services that call.
 
 use keywright_local::{Aws, Clock, InsideCaller, OperatorCredentials, Service};
-use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Region, Secret};
+use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Partition, Region, Secret};
 use serde_json::{Value, json};
 
 use super::client::{Client, Keys, QueryService};
@@ -144,8 +144,8 @@ impl Stage {
         let Some(role) = &scene.admin_role else {
             return Err(Outcome::Failed { code: "NoAdminRole".into(), message: "there is no admin role".into() });
         };
-        let serial = format!("arn:{}:iam::{}:mfa/rehearsal", scene.partition(), scene.account);
-        let mfa = [("SerialNumber", serial.as_str()), ("TokenCode", "123456")];
+        let serial = mfa_serial(scene.partition(), &scene.account);
+        let mfa = [("SerialNumber", serial.as_str()), ("TokenCode", MFA_CODE)];
         self.assume(&role.arn, region, if role.requires_mfa { &mfa } else { &[] }).await
     }
 
@@ -156,6 +156,14 @@ impl Stage {
         self.operator.with_keys_of(answer)
     }
 }
+
+/// The device with which the operator assumes roles that ask for it.
+pub(super) fn mfa_serial(partition: Partition, account: &AccountId) -> String {
+    format!("arn:{partition}:iam::{account}:mfa/rehearsal")
+}
+
+/// What that device shows.
+pub(super) const MFA_CODE: &str = "123456";
 
 fn root_of(aws: &Aws, clock: &Clock, account: &AccountId) -> Client {
     let keys = Keys { id: account.to_string(), secret: Secret::new("test".to_owned()), token: None };

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keywright_aws::{AwsProvider, Options};
+use keywright_aws::{AwsProvider, Mfa, Options};
 use keywright_engine::{Cancel, Engine, Mode, Report as Applied, StateStore};
 use keywright_local::{Aws, Clock, Ids, OperatorCredentials};
-use keywright_model::{Diagnostic, Diagnostics, Region};
+use keywright_model::{Diagnostic, Diagnostics, Partition, Region, Secret};
 use keywright_module::{Desired, Module, Value as Argument};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use super::probes;
 use super::promise::{Expected, Probe, Promise};
 use super::report::{Act, Report};
 use super::scene::{Key, Scene};
-use super::stage::{Stage, cannot};
+use super::stage::{MFA_CODE, Stage, cannot, mfa_serial};
 use crate::{failure, rehearsal, session};
 
 /// Plays the life of each module's key, each in an AWS of its own.
@@ -151,15 +151,29 @@ impl<'a> Rehearsed<'a> {
     async fn engine(&self) -> Result<Engine, Diagnostics> {
         let home = self.module.inputs().region.clone();
         let clock = self.clock.clone();
+        let mfa = self.mfa();
+        let planning = keywright_engine::Options {
+            who: "rehearsal".to_owned(),
+            with_mfa: mfa.is_some(),
+            ..keywright_engine::Options::default()
+        };
         let options = Options {
             clock: Some(Arc::new(move || system_time(&clock))),
+            mfa,
             ..session::embedded(home, &self.operator, &self.aws)
         };
         let provider =
             AwsProvider::connect(options).await.map_err(|error| cannot("reach its AWS", &failure::chain(&error)))?;
         let store = StateStore::new(self.folder.path().join("terraform.tfstate"));
-        let options = keywright_engine::Options { who: "rehearsal".to_owned(), ..keywright_engine::Options::default() };
-        Ok(Engine::new(Arc::new(provider), store, options))
+        Ok(Engine::new(Arc::new(provider), store, planning))
+    }
+
+    /// What the admin role asks for, where it does.
+    fn mfa(&self) -> Option<Mfa> {
+        let desired = self.desired.first()?;
+        let role = desired.administration.admin_role.as_ref().filter(|role| role.requires_mfa)?;
+        let partition = Partition::from_name(role.arn.partition())?;
+        Some(Mfa { serial: mfa_serial(partition, &desired.account), code: Secret::new(MFA_CODE.to_owned()) })
     }
 }
 

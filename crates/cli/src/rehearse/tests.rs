@@ -134,15 +134,8 @@ async fn broken(stage: &Stage, scene: &Scene) -> (BTreeSet<&'static str>, BTreeS
 
 /// The module of one of the examples.
 fn example(name: &str) -> Module {
-    let sources = Sources {
-        folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name),
-        assignments: Vec::new(),
-        environment: Vec::new(),
-        refs: Vec::new(),
-        refs_from: None,
-        module: None,
-        inputs_file: None,
-    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    let sources = Sources { folder, ..Sources::default() };
     keywright_module::load(&sources).expect("good inputs").remove(0)
 }
 

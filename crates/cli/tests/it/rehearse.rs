@@ -74,6 +74,15 @@ fn an_object_is_copied_by_a_role_and_a_writer_that_the_inputs_name() {
 }
 
 #[test]
+fn an_admin_role_that_asks_for_mfa_is_assumed_with_it() {
+    let inputs = "kms_root_access = false\nenable_kms_admin_role = true\nadmin_role_require_mfa = true";
+    let folder = Folder::with_inputs(inputs);
+    let said = run(&["rehearse", folder.path().to_str().expect("a path"), "--json"]).succeeds();
+    let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert!(verdicts(&report).contains(&("admin-role", "held")), "{report}");
+}
+
+#[test]
 fn a_rehearsal_leaves_nothing_in_the_folder() {
     let folder = Folder::with_inputs("kms_root_access = false\nenable_kms_admin_role = true");
     let path = folder.path().to_str().expect("a path").to_owned();
