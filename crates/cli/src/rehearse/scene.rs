@@ -15,8 +15,6 @@ pub(crate) struct Scene {
     /// Whether the key policies leave the decision to IAM policies.
     pub(crate) root_access: bool,
     pub(crate) admin_role: Option<AdminRole>,
-    /// Whether further administrators are named.
-    pub(crate) has_administrators: bool,
     pub(crate) services: Services,
     /// Whether CloudTrail is admitted.
     pub(crate) cloudtrail: bool,
@@ -98,7 +96,6 @@ impl Scene {
             keys,
             root_access: administration.root_access,
             admin_role: admin_role.map(|role| AdminRole { arn: role.arn.clone(), requires_mfa: role.requires_mfa }),
-            has_administrators: !administration.key_administrators.is_empty(),
             services: inputs.services,
             cloudtrail: inputs.cloudtrail,
             notifies: !inputs.named_topics().is_empty(),

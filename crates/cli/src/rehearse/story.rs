@@ -33,7 +33,7 @@ pub(crate) async fn play(modules: &[Module]) -> Result<Report, Diagnostics> {
 
 /// One module in an AWS of its own.
 pub(super) struct Rehearsed<'a> {
-    module: &'a Module,
+    pub(super) module: &'a Module,
     pub(super) desired: Vec<Desired>,
     pub(super) aws: Aws,
     pub(super) clock: Clock,
@@ -46,8 +46,8 @@ pub(super) struct Rehearsed<'a> {
 
 impl<'a> Rehearsed<'a> {
     pub(super) async fn open(module: &'a Module) -> Result<Self, Diagnostics> {
-        let mut desired = vec![module.desired()];
-        let notes = desired.iter_mut().flat_map(lower_thresholds).collect();
+        let (desired, notes) = prepared(module);
+        let desired = vec![desired];
         let clock = Clock::manual(Timestamp::now());
         let options = keywright_local::Options { data_dir: None, clock: clock.clone(), ids: Ids::random() };
         let aws = Aws::open(options).map_err(|error| cannot("open its AWS", &failure::chain(&error)))?;
@@ -59,36 +59,41 @@ impl<'a> Rehearsed<'a> {
 
     async fn play(self) -> Result<Act, Diagnostics> {
         let mut promises = vec![self.applies_once().await?];
-        let (stage, scene) = self.stage().await?;
+        let scene = self.scene().await?;
+        let stage = self.stage(&scene).await?;
         let (probed, graphs) = probes::promises(&stage, &scene).await;
         promises.extend(probed);
         promises.push(self.finds_drift(&stage, &scene).await?);
+        let mut root_removal = None;
+        if scene.root_access {
+            let (removal, promise) = self.root_removal().await?;
+            promises.extend(promise);
+            root_removal = Some(removal);
+        }
         promises.push(self.destroys(&stage, &scene).await?);
-        let mut notes = self.notes;
-        notes.extend(without_root(&scene));
-        Ok(Act { module: self.module.name().to_string(), promises, graphs, notes })
+        Ok(Act { module: self.module.name().to_string(), promises, graphs, root_removal, notes: self.notes })
     }
 
-    /// What was applied, as it stands, and the people who will call.
-    pub(super) async fn stage(&self) -> Result<(Stage, Scene), Diagnostics> {
+    /// What was applied, as it stands.
+    pub(super) async fn scene(&self) -> Result<Scene, Diagnostics> {
         let desired = self.desired.first().ok_or_else(|| Diagnostic::error("no-module", "there is no module"))?;
         let outputs = self.outputs().await?;
-        let scene = Scene::of(self.module.inputs(), desired, &outputs).map_err(|name| {
-            Diagnostic::error("rehearsal-outputs", format!("the output `{name}` is not what was to be made"))
-        })?;
+        Scene::of(self.module.inputs(), desired, &outputs).map_err(|name| {
+            Diagnostic::error("rehearsal-outputs", format!("the output `{name}` is not what was to be made")).into()
+        })
+    }
+
+    /// The people who call.
+    pub(super) async fn stage(&self, scene: &Scene) -> Result<Stage, Diagnostics> {
         let regions: Vec<Region> = scene.keys.iter().map(|key| key.region.clone()).collect();
-        let stage = Stage::open(&self.aws, &self.clock, &self.operator, &regions, &scene.account).await?;
-        Ok((stage, scene))
+        Stage::open(&self.aws, &self.clock, &self.operator, &regions, &scene.account).await
     }
 
     /// What is applied once is there: a second plan has nothing to do.
     pub(super) async fn applies_once(&self) -> Result<Promise, Diagnostics> {
         let first = self.carry_out(Mode::Normal).await?;
         let changes = self.pending().await?;
-        let probes = vec![
-            Probe::of_fact("apply", &"complete", &if first.is_complete() { "complete" } else { "incomplete" }),
-            Probe::of_fact("changes of a second plan", &0, &changes),
-        ];
+        let probes = vec![completes("apply", &first), Probe::of_fact("changes of a second plan", &0, &changes)];
         Ok(Promise::new("applies-once", "one apply makes all of it, and a second plan has nothing to do", probes))
     }
 
@@ -110,8 +115,7 @@ impl<'a> Rehearsed<'a> {
     /// Everything goes, and the keys can still be rescued: whom IAM policies let in can cancel the deletion.
     pub(super) async fn destroys(&self, stage: &Stage, scene: &Scene) -> Result<Promise, Diagnostics> {
         let done = self.carry_out(Mode::Destroy).await?;
-        let complete = if done.is_complete() { "complete" } else { "incomplete" };
-        let mut probes = vec![Probe::of_fact("destroy", &"complete", &complete)];
+        let mut probes = vec![completes("destroy", &done)];
         for key in &scene.keys {
             let seen = key_state(&stage.operator, key).await;
             // The primary's own window begins once its last replica is gone.
@@ -130,13 +134,13 @@ impl<'a> Rehearsed<'a> {
     }
 
     /// How many resources a plan would change.
-    async fn pending(&self) -> Result<usize, Diagnostics> {
+    pub(super) async fn pending(&self) -> Result<usize, Diagnostics> {
         let planned =
             self.engine().await?.plan(&self.desired, Mode::Normal).await.map_err(|error| error.diagnostics())?;
         Ok(planned.plan().active().count())
     }
 
-    async fn carry_out(&self, mode: Mode) -> Result<Applied, Diagnostics> {
+    pub(super) async fn carry_out(&self, mode: Mode) -> Result<Applied, Diagnostics> {
         let engine = self.engine().await?;
         let planned = engine.plan(&self.desired, mode).await.map_err(|error| error.diagnostics())?;
         engine.apply(planned, &Cancel::new(), &|_| {}).await.map_err(|error| error.diagnostics())
@@ -148,7 +152,7 @@ impl<'a> Rehearsed<'a> {
     }
 
     /// An engine with sessions of its own: the clock may have moved since the last one.
-    async fn engine(&self) -> Result<Engine, Diagnostics> {
+    pub(super) async fn engine(&self) -> Result<Engine, Diagnostics> {
         let home = self.module.inputs().region.clone();
         let clock = self.clock.clone();
         let mfa = self.mfa();
@@ -177,11 +181,23 @@ impl<'a> Rehearsed<'a> {
     }
 }
 
+/// Whether all of it was done.
+pub(super) fn completes(what: &str, done: &Applied) -> Probe {
+    Probe::of_fact(what, &"complete", &if done.is_complete() { "complete" } else { "incomplete" })
+}
+
 /// The key's state as this caller sees it, or why it does not.
 async fn key_state(client: &Client, key: &Key) -> String {
     let described = client.kms(&key.region, "DescribeKey", key.input()).await;
     let state = described.answer().and_then(|it| it.pointer("/KeyMetadata/KeyState")?.as_str());
     state.map_or_else(|| described.to_string(), str::to_owned)
+}
+
+/// What is asked for, as it can be rehearsed, and what was changed for that.
+pub(super) fn prepared(module: &Module) -> (Desired, Vec<String>) {
+    let mut desired = module.desired();
+    let notes = lower_thresholds(&mut desired);
+    (desired, notes)
 }
 
 /// An alarm that waits for very many calls is rung with fewer: it would take minutes to make them.
@@ -198,18 +214,6 @@ fn lower_thresholds(desired: &mut Desired) -> Vec<String> {
         }
     }
     notes
-}
-
-/// What removing root would come to, where it is not asked for.
-fn without_root(scene: &Scene) -> Option<String> {
-    let keeps = match (&scene.admin_role, scene.has_administrators) {
-        (Some(_), _) => "the admin role would keep the keys, and nobody else",
-        (None, true) => "the key administrators would keep the keys, and nobody else",
-        (None, false) => {
-            "nobody could change the key policies any more, so that the plan would be refused: set `enable_kms_admin_role = true` first"
-        }
-    };
-    scene.root_access.then(|| format!("root access is on, as configured. With `kms_root_access = false`, {keeps}"))
 }
 
 /// How many calls over one period a rehearsal makes at most.

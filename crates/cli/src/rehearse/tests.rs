@@ -19,6 +19,7 @@ use super::{play, probes};
 const ACCOUNT: &str = "111122223333";
 const ADMIN: &str = "arn:aws:iam::111122223333:role/acme-kms-admin-role-prod";
 const REPLICATION: &str = "arn:aws:iam::111122223333:role/acme-s3-replication-role-prod";
+const ADA: &str = "arn:aws:iam::111122223333:role/ada";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alarms";
 const PUBLISHED: &str = include_str!("../../../../conformance/prove/published-module.json");
 
@@ -76,7 +77,6 @@ async fn default_keys() -> (Stage, Scene) {
         ],
         root_access: false,
         admin_role: Some(AdminRole { arn: arn(ADMIN), requires_mfa: false }),
-        has_administrators: false,
         services,
         cloudtrail: true,
         notifies: true,
@@ -139,21 +139,37 @@ fn example(name: &str) -> Module {
     keywright_module::load(&sources).expect("good inputs").remove(0)
 }
 
+/// A module with root access on, and these inputs.
+fn module_with(inputs: &str) -> Module {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!(
+        "module \"kms\" {{\nsource = \"keywright\"\naws_account_id = \"{ACCOUNT}\"\naws_region = \"eu-west-1\"\n\
+         name_prefix = \"acme\"\nenvironment = \"prod\"\n{inputs}\n}}\n"
+    );
+    std::fs::write(folder.path().join("main.tf"), text).expect("written");
+    let sources = Sources { folder: folder.path().to_owned(), ..Sources::default() };
+    keywright_module::load(&sources).expect("good inputs").remove(0)
+}
+
 /// What is there of one of the examples once it is applied.
 async fn applied(module: &Module) -> (Rehearsed<'_>, Stage, Scene) {
     let rehearsed = Rehearsed::open(module).await.expect("an AWS");
     let promise = rehearsed.applies_once().await.expect("a plan");
     assert_eq!(promise.verdict(), Verdict::Held, "{promise:?}");
-    let (stage, scene) = rehearsed.stage().await.expect("keys");
+    let scene = rehearsed.scene().await.expect("keys");
+    let stage = rehearsed.stage(&scene).await.expect("a stage");
     (rehearsed, stage, scene)
 }
 
-/// Whoever works by IAM policies may do this no more.
-async fn deny_operator(stage: &Stage, action: &str) {
+/// An IAM policy keeps a user or a role from doing this.
+async fn deny(stage: &Stage, who: &Arn, action: &str) {
     let statement = json!({ "Effect": "Deny", "Action": action, "Resource": "*" });
     let policy = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
-    let parameters = [("UserName", "operator"), ("PolicyName", "deny"), ("PolicyDocument", policy.as_str())];
-    let put = stage.root.query(&region("eu-west-1"), QueryService::Iam, "PutUserPolicy", &parameters, &[]).await;
+    let (kind, name) = who.resource().split_once('/').expect("a user or a role");
+    let (operation, member) =
+        if kind == "user" { ("PutUserPolicy", "UserName") } else { ("PutRolePolicy", "RoleName") };
+    let parameters = [(member, name), ("PolicyName", "deny"), ("PolicyDocument", policy.as_str())];
+    let put = stage.root.query(&region("eu-west-1"), QueryService::Iam, operation, &parameters, &[]).await;
     assert!(put.answer().is_some(), "{put}");
 }
 
@@ -249,12 +265,12 @@ async fn befallen(module: &Module, promise: &str, mishap: Mishap) -> Promise {
         let Mishap::Denied(action) = mishap else { panic!("there is no key yet") };
         let (account, regions) = (AccountId::parse(ACCOUNT).expect("an account"), [region("eu-west-1")]);
         let opened = Stage::open(&rehearsed.aws, &rehearsed.clock, &rehearsed.operator, &regions, &account).await;
-        deny_operator(&opened.expect("a stage"), action).await;
+        deny(&opened.expect("a stage"), &rehearsed.operator.arn, action).await;
         return rehearsed.applies_once().await.expect("a plan");
     }
     let (rehearsed, stage, mut scene) = applied(module).await;
     match mishap {
-        Mishap::Denied(action) => deny_operator(&stage, action).await,
+        Mishap::Denied(action) => deny(&stage, &rehearsed.operator.arn, action).await,
         Mishap::AnotherKey => {
             let made = stage.root.kms(&scene.keys[0].region, "CreateKey", json!({})).await;
             let made = made.answer().expect("a key").pointer("/KeyMetadata/Arn").and_then(Value::as_str).map(arn);
@@ -290,6 +306,66 @@ fn two_arguments_that_fight_over_one_policy_are_seen_by_the_second_plan() {
         rehearsed.applies_once().await.expect("a plan")
     });
     assert_eq!(broken_probes(&promise), ["changes of a second plan"], "{promise:?}");
+}
+
+/// Removes root where an IAM policy keeps this role from putting key policies: what came out otherwise.
+fn broken_removal(inputs: &str, kept_from: &str) -> Vec<String> {
+    let module = module_with(inputs);
+    let promise = block_on(async {
+        let (double, stage, _) = applied(&module).await;
+        let removal = double.plans_root_removal().await.expect("an answer");
+        deny(&stage, &arn(kept_from), "kms:PutKeyPolicy").await;
+        double.removes_root(&stage, &removal.administrators).await.expect("a plan")
+    });
+    broken_probes(&promise).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn root_that_stays_is_seen_where_its_removal_is_played() {
+    let broken = broken_removal("enable_kms_admin_role = true", ADMIN);
+    for probe in [
+        "apply",
+        "changes of a second plan",
+        "Encrypt by the root user on the primary",
+        "DescribeKey by an administrator by IAM policies on the primary",
+    ] {
+        assert!(broken.iter().any(|it| it == probe), "{probe} is not among {broken:?}");
+    }
+}
+
+#[test]
+fn administrators_who_cannot_manage_are_seen_where_the_removal_of_root_is_played() {
+    let inputs = format!("enable_kms_admin_role = true\nkey_administrators = [\"{ADA}\"]");
+    assert_eq!(broken_removal(&inputs, ADA), [format!("PutKeyPolicy (the one that stands) by {ADA} on the primary")]);
+}
+
+#[test]
+fn what_removing_root_would_come_to_is_planned_and_not_applied() {
+    let administrator = |who: &str| format!("key_administrators = [\"{who}\"]");
+    for (inputs, refused, keepers) in [
+        (String::new(), Some("lock-out"), vec![]),
+        ("enable_kms_admin_role = true".to_owned(), None, vec![ADMIN]),
+        (administrator(ADA), None, vec![ADA]),
+        // Who runs it is not that user.
+        (administrator("arn:aws:iam::111122223333:user/ada"), Some("no-actor"), vec![]),
+        // To name the account is to leave it to its IAM policies.
+        (administrator(ACCOUNT), Some("root-not-gone"), vec![]),
+    ] {
+        let module = module_with(&inputs);
+        let (removal, left) = block_on(async {
+            let (rehearsed, _, _) = applied(&module).await;
+            (rehearsed.plans_root_removal().await.expect("an answer"), rehearsed.pending().await.expect("a plan"))
+        });
+        let codes: Vec<_> = removal.refused.iter().map(|it| it.code).collect();
+        assert_eq!(codes.first().copied(), refused, "{inputs}: {codes:?}");
+        let who: Vec<_> = removal.administrators.iter().map(|it| it.who.as_str()).collect();
+        assert_eq!(who, keepers, "{inputs}");
+        let lost = removal.access.iter().flat_map(|(_, access)| &access.lost);
+        let lost: Vec<_> = lost.map(|it| (it.principal.as_str(), it.actions.contains(&"kms:*".to_owned()))).collect();
+        let all = refused != Some("root-not-gone");
+        assert_eq!(lost, [("account 111122223333, by its IAM policies", all)], "{inputs}");
+        assert_eq!(left, 0, "{inputs}: it was applied");
+    }
 }
 
 /// The keys of an example of which one has lost its grants.
@@ -392,11 +468,12 @@ fn every_probe_comes_out_broken_where_its_promise_is_not_kept() {
         assert!(stage.root.kms(&primary.region, "PutKeyPolicy", input).await.answer().is_some());
         found.extend(broken(&stage, &scene).await.0);
         // What the whole of a life tries besides; what goes wrong in its course is a test of its own.
-        let whole = play(&[example("complete"), example("prod")]).await.expect("a report");
+        let removable = module_with("enable_kms_admin_role = true");
+        let whole = play(&[example("complete"), example("prod"), removable]).await.expect("a report");
         tried.extend(whole.promises().map(|promise| promise.id));
         (found, tried)
     });
-    found.extend(MISHAPS.iter().map(|(id, ..)| *id));
+    found.extend(MISHAPS.iter().map(|(id, ..)| *id).chain(["root-removal"]));
     let never: Vec<_> = tried.difference(&found).collect();
     assert!(never.is_empty(), "nothing breaks {never:?}");
 }

@@ -102,6 +102,37 @@ fn what_cannot_be_applied_cannot_be_rehearsed() {
 }
 
 #[test]
+fn root_that_is_kept_is_shown_with_what_its_removal_would_come_to() {
+    let refused = "the plan would be refused: nobody could change the policy of";
+    let kept = "the plan would go through";
+    let loses = "account 111122223333, by its IAM policies loses";
+    let keeps = "could change the policy of module.kms.aws_kms_key.general_encryption_key: the admin role";
+    for (inputs, code, expect, not) in
+        [("", Some("lock-out"), refused, kept), ("enable_kms_admin_role = true", None, kept, refused)]
+    {
+        let folder = Folder::with_inputs(inputs);
+        let path = folder.path().to_str().expect("a path");
+        let page = folder.path().join("page.html");
+        let said = run(&["rehearse", path, "--html", page.to_str().expect("a path")]).succeeds();
+        let page = std::fs::read_to_string(page).expect("a page");
+        for shown in [&said.stdout, &page] {
+            assert!(shown.contains(expect) && shown.contains(loses) && !shown.contains(not), "{shown}");
+            assert_eq!(shown.contains(keeps), code.is_none(), "{shown}");
+        }
+        let said = run(&["rehearse", path, "--json"]).succeeds();
+        let report: Value = serde_json::from_str(&said.stdout).expect("JSON");
+        let removal = &report["modules"][0]["root_removal"];
+        assert_eq!(removal["refused"][0]["code"].as_str(), code, "{removal}");
+        assert_eq!(removal["keys"][0]["lost"][0]["actions"], serde_json::json!(["kms:*"]), "{removal}");
+        assert_eq!(removal["administrators"].as_array().map(Vec::len), Some(usize::from(code.is_none())), "{removal}");
+        // Where the plan is accepted, it is played as well.
+        let played = verdicts(&report).contains(&("root-removal", "held"));
+        assert_eq!(played, code.is_none(), "{report}");
+    }
+    assert!(rehearse("complete", &[])["modules"][0]["root_removal"].is_null(), "root is removed already");
+}
+
+#[test]
 fn the_page_holds_all_of_itself_and_junit_has_a_case_for_each_promise() {
     let reports = tempfile::tempdir().expect("a folder");
     let (page, cases) = (reports.path().join("page.html"), reports.path().join("junit.xml"));

@@ -12,6 +12,8 @@ use super::report::Graph;
 use super::scene::Scene;
 use super::stage::Stage;
 
+pub(super) use people::root as root_access;
+
 /// Tries every promise that can be tried on keys as they stand. What is changed is put back.
 pub(crate) async fn promises(stage: &Stage, scene: &Scene) -> (Vec<Promise>, Vec<Graph>) {
     let mut promises = services::promises(stage, scene);
