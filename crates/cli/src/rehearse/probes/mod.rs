@@ -14,7 +14,7 @@ use super::stage::Stage;
 
 pub(super) use people::root as root_access;
 
-/// Tries every promise that can be tried on keys as they stand. What is changed is put back.
+/// Tries every promise that can be tried on keys as they stand. What is changed of them is put back.
 pub(crate) async fn promises(stage: &Stage, scene: &Scene) -> (Vec<Promise>, Vec<Graph>) {
     let mut promises = services::promises(stage, scene);
     promises.extend(people::promises(stage, scene).await);
