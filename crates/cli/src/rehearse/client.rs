@@ -3,13 +3,16 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use keywright_local::{Aws, Clock, Service};
 use keywright_model::{Region, Secret};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::promise::Outcome;
 
@@ -38,8 +41,8 @@ impl Client {
     pub(crate) async fn json(&self, region: &Region, service: JsonService, operation: &str, input: Value) -> Outcome {
         let target = format!("{}.{operation}", service.target_prefix());
         let headers = [("x-amz-target", target.as_str()), ("content-type", service.content_type())];
-        let response = self.send(region, service.service(), &headers, input.to_string().into_bytes()).await;
-        outcome(&response)
+        let call = Call::post(service.service(), &headers, input.to_string());
+        outcome(&self.send(region, call).await)
     }
 
     /// Calls KMS.
@@ -62,8 +65,20 @@ impl Client {
             .extend_pairs(parameters)
             .finish();
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        let response = self.send(region, service.service(), &headers, body.into_bytes()).await;
-        query_outcome(&response, wanted)
+        query_outcome(&self.send(region, Call::post(service.service(), &headers, body)).await, wanted)
+    }
+
+    /// Calls S3; the answer is its headers, by their names in lower case, and its `Body`.
+    pub(crate) async fn s3(
+        &self,
+        region: &Region,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Outcome {
+        let call = Call { service: Service::S3, method, path, headers, body: body.into() };
+        s3_outcome(&self.send(region, call).await)
     }
 
     /// The same place, with the access key that was answered.
@@ -77,33 +92,21 @@ impl Client {
         }
     }
 
-    async fn send(
-        &self,
-        region: &Region,
-        service: Service,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Response<Bytes> {
-        match self.signed(region, service, headers, body) {
+    async fn send(&self, region: &Region, call: Call<'_>) -> Response<Bytes> {
+        match self.signed(region, call) {
             Ok(request) => self.aws.handle(request).await,
             Err(why) => unsent(&why.to_string()),
         }
     }
 
-    fn signed(
-        &self,
-        region: &Region,
-        service: Service,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Result<Request<Bytes>, Box<dyn std::error::Error>> {
-        let name = service.signing_name();
-        let uri = format!("https://{name}.{region}.amazonaws.com/");
-        let mut request = Request::post(&uri);
-        for (header, value) in headers {
+    fn signed(&self, region: &Region, call: Call<'_>) -> Result<Request<Bytes>, Box<dyn std::error::Error>> {
+        let name = call.service.signing_name();
+        let uri = format!("https://{name}.{region}.amazonaws.com{}", call.path);
+        let mut request = Request::builder().method(&call.method).uri(&uri);
+        for (header, value) in call.headers {
             request = request.header(*header, *value);
         }
-        let mut request = request.body(Bytes::from(body))?;
+        let mut request = request.body(call.body)?;
         let Keys { id, secret, token } = &self.credentials;
         let token = token.as_ref().map(|token| token.expose().clone());
         let identity = Credentials::new(id, secret.expose(), token, None, "rehearsal").into();
@@ -112,15 +115,42 @@ impl Client {
             .region(region.as_str())
             .name(name)
             .time(system_time(&self.clock))
-            .settings(SigningSettings::default())
+            .settings(signing_settings(call.service))
             .build()?
             .into();
-        let signable =
-            SignableRequest::new("POST", &uri, headers.iter().copied(), SignableBody::Bytes(request.body()))?;
+        let body = SignableBody::Bytes(request.body());
+        let signable = SignableRequest::new(call.method.as_str(), &uri, call.headers.iter().copied(), body)?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
         Ok(request)
     }
+}
+
+/// A request before it is signed.
+struct Call<'a> {
+    service: Service,
+    method: Method,
+    /// With the query.
+    path: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    body: Bytes,
+}
+
+impl<'a> Call<'a> {
+    fn post(service: Service, headers: &'a [(&'a str, &'a str)], body: String) -> Self {
+        Self { service, method: Method::POST, path: "/", headers, body: body.into() }
+    }
+}
+
+/// S3 signs paths as they are, and has the payload's hash in a header.
+fn signing_settings(service: Service) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if service == Service::S3 {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    settings
 }
 
 /// The time of the embedded AWS's clock.
@@ -200,6 +230,21 @@ fn query_outcome(response: &Response<Bytes>, wanted: &[&str]) -> Outcome {
     }
     let member = |name| element(&text, name).unwrap_or_default();
     refused(member("Code"), member("Message"))
+}
+
+/// What S3 answered; a refusal of `HEAD` has no body, and is told by its status.
+fn s3_outcome(response: &Response<Bytes>) -> Outcome {
+    let text = String::from_utf8_lossy(response.body());
+    if response.status().is_success() {
+        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            Some((name.to_string(), value.to_str().ok()?.into()))
+        };
+        let mut answer: Map<String, Value> = response.headers().iter().filter_map(header).collect();
+        answer.insert("Body".to_owned(), text.into());
+        return Outcome::Allowed(Value::Object(answer));
+    }
+    let code = element(&text, "Code").unwrap_or_else(|| response.status().to_string());
+    refused(code, element(&text, "Message").unwrap_or_default())
 }
 
 fn refused(code: String, message: String) -> Outcome {

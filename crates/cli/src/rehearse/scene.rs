@@ -15,8 +15,6 @@ pub(crate) struct Scene {
     /// Whether the key policies leave the decision to IAM policies.
     pub(crate) root_access: bool,
     pub(crate) admin_role: Option<AdminRole>,
-    /// Whether further administrators are named.
-    pub(crate) has_administrators: bool,
     pub(crate) services: Services,
     /// Whether CloudTrail is admitted.
     pub(crate) cloudtrail: bool,
@@ -24,10 +22,11 @@ pub(crate) struct Scene {
     pub(crate) notifies: bool,
     /// Who reaches the keys through services; nobody in particular means everybody of the account.
     pub(crate) service_callers: Vec<Arn>,
-    /// Who may use the keys by itself, and so by every service.
+    /// Who may use the keys by itself, and so by every service. Those who reach the keys through services are among them:
+    /// Session Manager calls KMS as they would.
     pub(crate) users: Vec<Arn>,
     /// The role that S3 replicates as, where there is a replica.
-    pub(crate) replication_role: Option<Arn>,
+    pub(crate) replication_role: Option<ReplicationRole>,
     /// The alarms on many decrypt calls.
     pub(crate) decrypt_alarms: Vec<Alarm>,
     /// The alarms on denied calls that something feeds.
@@ -51,6 +50,14 @@ pub(crate) struct Alarm {
 pub(crate) struct AdminRole {
     pub(crate) arn: Arn,
     pub(crate) requires_mfa: bool,
+}
+
+/// The role that S3 replicates as.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplicationRole {
+    pub(crate) arn: Arn,
+    /// Whether the inputs name it: then the module does not make it, and says nothing of whom it trusts.
+    pub(crate) is_named: bool,
 }
 
 /// A key that was made.
@@ -79,6 +86,7 @@ impl Scene {
         let replica = arn(outputs, "kms_replica_key_arn")?;
         let administration = &desired.administration;
         let admin_role = administration.admin_role.as_ref();
+        let is_named = inputs.replication.as_ref().is_some_and(|replication| replication.role.is_some());
         let mut keys = vec![Key { label: "primary", arn: primary, region: desired.region.clone() }];
         if let (Some(arn), Some(region)) = (replica, &desired.replication_region) {
             keys.push(Key { label: "replica", arn, region: region.clone() });
@@ -88,13 +96,12 @@ impl Scene {
             keys,
             root_access: administration.root_access,
             admin_role: admin_role.map(|role| AdminRole { arn: role.arn.clone(), requires_mfa: role.requires_mfa }),
-            has_administrators: !administration.key_administrators.is_empty(),
             services: inputs.services,
             cloudtrail: inputs.cloudtrail,
             notifies: !inputs.named_topics().is_empty(),
             service_callers: inputs.service_usage_principals.iter().map(|it| it.arn().clone()).collect(),
-            users: inputs.key_users.iter().map(|it| it.arn().clone()).collect(),
-            replication_role: arn(outputs, "s3_replication_role_arn")?,
+            users: inputs.key_users.iter().chain(&inputs.service_usage_principals).map(|it| it.arn().clone()).collect(),
+            replication_role: arn(outputs, "s3_replication_role_arn")?.map(|arn| ReplicationRole { arn, is_named }),
             decrypt_alarms: alarms(
                 desired,
                 &[("kms_decrypt_alarm", "primary"), ("kms_replica_decrypt_alarm", "replica")],

@@ -1,7 +1,7 @@
 //! The embedded AWS that a rehearsal plays in: its clock, and the people and services that call.
 
 use keywright_local::{Aws, Clock, InsideCaller, OperatorCredentials, Service};
-use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Region, Secret};
+use keywright_model::{AccountId, Arn, Diagnostic, Diagnostics, Partition, Region, Secret};
 use serde_json::{Value, json};
 
 use super::client::{Client, Keys, QueryService};
@@ -106,6 +106,36 @@ impl Stage {
         self.admin(scene, &key.region).await.unwrap_or_else(|_| self.operator.clone())
     }
 
+    /// Who reaches the keys through services, and calls by HTTP: of those who are named, the first whose credentials can
+    /// be had.
+    ///
+    /// # Errors
+    /// With what was answered for the last of them.
+    pub(crate) async fn service_client(&self, scene: &Scene, region: &Region) -> Result<(Arn, Client), Outcome> {
+        let mut answer = None;
+        for principal in &scene.service_callers {
+            match self.client_of(principal, region).await {
+                Ok(client) => return Ok((principal.clone(), client)),
+                Err(refused) => answer = Some(refused),
+            }
+        }
+        answer.map_or_else(|| Ok((self.ordinary.arn.clone(), self.ordinary.client.clone())), Err)
+    }
+
+    /// A user or role of the account, or its root user.
+    async fn client_of(&self, principal: &Arn, region: &Region) -> Result<Client, Outcome> {
+        let wanted = ["AccessKeyId", "SecretAccessKey"];
+        match principal.resource_of_kind("user").and_then(|path| path.rsplit('/').next()) {
+            Some(name) => {
+                let parameters = [("UserName", name)];
+                let answer = self.root.query(region, QueryService::Iam, "CreateAccessKey", &parameters, &wanted).await;
+                self.root.with_keys_of(answer)
+            }
+            None if principal.resource() == "root" => Ok(self.root.clone()),
+            None => self.assume(principal, region, &[]).await,
+        }
+    }
+
     /// The admin role, assumed by the operator.
     ///
     /// # Errors
@@ -114,16 +144,26 @@ impl Stage {
         let Some(role) = &scene.admin_role else {
             return Err(Outcome::Failed { code: "NoAdminRole".into(), message: "there is no admin role".into() });
         };
-        let serial = format!("arn:{}:iam::{}:mfa/rehearsal", scene.partition(), scene.account);
-        let mut parameters = vec![("RoleArn", role.arn.as_str()), ("RoleSessionName", "rehearsal")];
-        if role.requires_mfa {
-            parameters.extend([("SerialNumber", serial.as_str()), ("TokenCode", "123456")]);
-        }
+        let serial = mfa_serial(scene.partition(), &scene.account);
+        let mfa = [("SerialNumber", serial.as_str()), ("TokenCode", MFA_CODE)];
+        self.assume(&role.arn, region, if role.requires_mfa { &mfa } else { &[] }).await
+    }
+
+    async fn assume(&self, role: &Arn, region: &Region, more: &[(&str, &str)]) -> Result<Client, Outcome> {
+        let parameters = [&[("RoleArn", role.as_str()), ("RoleSessionName", "rehearsal")], more].concat();
         let wanted = ["AccessKeyId", "SecretAccessKey", "SessionToken"];
         let answer = self.operator.query(region, QueryService::Sts, "AssumeRole", &parameters, &wanted).await;
         self.operator.with_keys_of(answer)
     }
 }
+
+/// The device with which the operator assumes roles that ask for it.
+pub(super) fn mfa_serial(partition: Partition, account: &AccountId) -> String {
+    format!("arn:{partition}:iam::{account}:mfa/rehearsal")
+}
+
+/// What that device shows.
+pub(super) const MFA_CODE: &str = "123456";
 
 fn root_of(aws: &Aws, clock: &Clock, account: &AccountId) -> Client {
     let keys = Keys { id: account.to_string(), secret: Secret::new("test".to_owned()), token: None };

@@ -122,8 +122,8 @@ fn key_policy(change: &KeyPolicyChange) -> Value {
     })
 }
 
-/// One thing that a policy opens or closes.
-pub(crate) fn access_json(access: &Access) -> Value {
+/// One thing that a policy opens or closes, as plans and drift reports tell it.
+pub fn access_json(access: &Access) -> Value {
     let condition = |it: &Condition| json!({"operator": it.operator, "key": it.key, "values": it.values});
     json!({
         "principal": access.principal,

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 pub(crate) use attributes::{normalised_json, work_out};
 pub use change::*;
-pub(crate) use json::access_json;
+pub use json::access_json;
 pub use proof::{Claim, Conclusion, Proof};
 pub(crate) use steps::{Step, Work, steps};
 

@@ -36,6 +36,13 @@ impl Module {
         crate::compose::names::alarm_names(&self.inputs)
     }
 
+    /// The same with `kms_root_access = false`. No rule binds that input to another, so that this is checked as well.
+    #[must_use]
+    pub fn without_root_access(&self) -> Self {
+        let inputs = Inputs { root_access: false, ..self.inputs.clone() };
+        Self { inputs, ..self.clone() }
+    }
+
     /// Where it is written.
     pub fn place(&self) -> &Span {
         &self.place

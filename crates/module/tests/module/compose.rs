@@ -355,3 +355,21 @@ fn no_statement_of_ours_can_be_named_by_others() {
         assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), ["duplicate-sid"], "{name}");
     }
 }
+
+#[test]
+fn a_module_without_root_access_is_the_one_that_says_so() {
+    for more in [json!({}), json!({ "enable_kms_admin_role": true })] {
+        let composed = |root_access: bool| {
+            let mut inputs = crate::common::least_and(&more);
+            inputs["kms_root_access"] = root_access.into();
+            let folder = crate::common::folder(&[("keywright.json", &inputs.to_string())]);
+            crate::common::module(&crate::common::sources(folder.path()))
+        };
+        let (with, without) = (composed(true), composed(false));
+        let codes = |desired: &Desired| desired.findings.iter().map(|it| it.code).collect::<Vec<_>>();
+        let (taken, said) = (with.without_root_access().desired(), without.desired());
+        assert_eq!((&taken.resources, &taken.administration), (&said.resources, &said.administration));
+        assert_eq!(codes(&taken), codes(&said));
+        assert_ne!(taken.administration, with.desired().administration);
+    }
+}

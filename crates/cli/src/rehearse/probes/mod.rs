@@ -1,6 +1,7 @@
 //! Each promise, tried.
 
 mod alarms;
+mod copy;
 mod life;
 mod people;
 mod replication;
@@ -11,11 +12,13 @@ use super::report::Graph;
 use super::scene::Scene;
 use super::stage::Stage;
 
-/// Tries every promise that can be tried on keys as they stand. What is changed is put back.
+pub(super) use people::root as root_access;
+
+/// Tries every promise that can be tried on keys as they stand. What is changed of them is put back.
 pub(crate) async fn promises(stage: &Stage, scene: &Scene) -> (Vec<Promise>, Vec<Graph>) {
     let mut promises = services::promises(stage, scene);
     promises.extend(people::promises(stage, scene).await);
-    promises.extend(replication::promises(stage, scene));
+    promises.extend(replication::promises(stage, scene).await);
     let (rung, graphs) = alarms::promises(stage, scene).await;
     promises.extend(rung);
     promises.extend(life::promises(stage, scene).await);

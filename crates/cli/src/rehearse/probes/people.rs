@@ -39,7 +39,7 @@ async fn stranger(stage: &Stage, scene: &Scene) -> Promise {
 }
 
 /// The root user, and an administrator by IAM policies.
-async fn root(stage: &Stage, scene: &Scene) -> Promise {
+pub(in crate::rehearse) async fn root(stage: &Stage, scene: &Scene) -> Promise {
     let expected = Expected::allowed_if(scene.root_access);
     let mut probes = Vec::new();
     for key in &scene.keys {

@@ -8,55 +8,49 @@ use crate::rehearse::promise::{Expected, Outcome, Probe, Promise};
 use crate::rehearse::scene::{Key, Scene};
 use crate::rehearse::stage::Stage;
 
-pub(super) fn promises(stage: &Stage, scene: &Scene) -> Vec<Promise> {
+use super::copy;
+
+pub(super) async fn promises(stage: &Stage, scene: &Scene) -> Vec<Promise> {
     let mut promises = vec![auto_scaling(stage, scene)];
     if let (Some(primary), Some(replica)) = (scene.primary(), scene.replica()) {
-        promises.push(replication(stage, scene, primary, replica));
+        promises.push(replication(stage, scene, primary, replica).await);
     }
     promises
 }
 
-/// S3 replicates as a role: it reads with the primary, and writes with the replica, in the replica's Region. The role
-/// calls KMS itself here, as no statement names it: what lets it through is the grant.
-fn replication(stage: &Stage, scene: &Scene, primary: &Key, replica: &Key) -> Promise {
+/// S3 replicates as a role: it reads with the primary, and writes with the replica, in the replica's Region. An object
+/// shows that it does; the role's own calls show what the grants give it, and what they do not.
+async fn replication(stage: &Stage, scene: &Scene, primary: &Key, replica: &Key) -> Promise {
     let text = "S3 replicates from the primary's Region to the replica's with the replication role, by its grants";
     let Some(role) = &scene.replication_role else {
         let why = "there is no replication role";
         return Promise::new("s3-replication", text, vec![Probe::failed("the replication role", "it is there", why)]);
     };
+    let mut probes = copy::copies(stage, scene, primary, replica, role).await;
+    probes.extend(calls(stage, scene, primary, replica, &role.arn));
+    Promise::new("s3-replication", text, probes)
+}
+
+/// The role calls KMS itself here, as no statement names it: what lets it through is the grant.
+fn calls(stage: &Stage, scene: &Scene, primary: &Key, replica: &Key, role: &Arn) -> Vec<Probe> {
     let context = json!({ "aws:s3:arn": "arn:aws:s3:::rehearsal/object" });
     let caller = InsideCaller::Direct { principal: role.clone() };
     let source = stage.sealed_through_s3(scene, primary, &context);
     let mut probes =
         vec![Probe::of_call("GenerateDataKey for the object to be replicated", Expected::Allowed, &source)];
-    if let Some(sealed) = source.text("CiphertextBlob") {
-        let input = json!({ "KeyId": primary.arn.as_str(), "CiphertextBlob": sealed, "EncryptionContext": context });
-        let opened = stage.inside(&caller, &primary.region, "Decrypt", input);
-        probes.push(Probe::of_call(tried("Decrypt", role, primary), Expected::Allowed, &opened));
-    }
-    for (operation, input) in [
-        (
-            "GenerateDataKey",
-            json!({ "KeyId": replica.arn.as_str(), "KeySpec": "AES_256", "EncryptionContext": context }),
-        ),
-        (
-            "Encrypt",
-            json!({ "KeyId": replica.arn.as_str(), "Plaintext": "cmVoZWFyc2Fs", "EncryptionContext": context }),
-        ),
+    let sealed = source.text("CiphertextBlob").unwrap_or_default();
+    for (operation, member, value, key, expected) in [
+        ("Decrypt", "CiphertextBlob", sealed.as_str(), primary, Expected::Allowed),
+        ("GenerateDataKey", "KeySpec", "AES_256", replica, Expected::Allowed),
+        ("Encrypt", "Plaintext", "cmVoZWFyc2Fs", replica, Expected::Allowed),
+        // The grants give no more than replication needs.
+        ("Encrypt", "Plaintext", "cmVoZWFyc2Fs", primary, Expected::Denied),
     ] {
-        let written = stage.inside(&caller, &replica.region, operation, input);
-        probes.push(Probe::of_call(tried(operation, role, replica), Expected::Allowed, &written));
+        let input = json!({ "KeyId": key.arn.as_str(), (member): value, "EncryptionContext": context });
+        let outcome = stage.inside(&caller, &key.region, operation, input);
+        probes.push(Probe::of_call(tried(operation, role, key), expected, &outcome));
     }
-    // The grants give no more than replication needs.
-    let input = json!({ "KeyId": primary.arn.as_str(), "Plaintext": "cmVoZWFyc2Fs", "EncryptionContext": context });
-    let beyond = stage.inside(&caller, &primary.region, "Encrypt", input);
-    probes.push(Probe::of_call(tried("Encrypt", role, primary), Expected::Denied, &beyond));
-    // The same calls by a role without the grants.
-    let other = InsideCaller::Direct { principal: stage.ordinary.arn.clone() };
-    let input = json!({ "KeyId": replica.arn.as_str(), "Plaintext": "cmVoZWFyc2Fs", "EncryptionContext": context });
-    let without = stage.inside(&other, &replica.region, "Encrypt", input);
-    probes.push(Probe::of_call("Encrypt by somebody without the grant on the replica", Expected::Denied, &without));
-    Promise::new("s3-replication", text, probes)
+    probes
 }
 
 /// Auto Scaling starts instances on encrypted volumes as its service-linked role, and makes grants for them.

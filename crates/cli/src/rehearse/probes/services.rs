@@ -4,7 +4,7 @@
 //! (`kms:ViaService`), or calls in its own name, for a resource of an account (`aws:SourceArn`, `aws:SourceAccount`).
 
 use keywright_local::InsideCaller;
-use keywright_model::{AccountId, Region};
+use keywright_model::{AccountId, Arn, Region};
 use serde_json::{Value, json};
 
 use crate::rehearse::promise::{Expected, Probe, Promise};
@@ -97,13 +97,19 @@ impl Path {
             Way::Through { services, .. } => services
                 .iter()
                 .map(|service| {
-                    let principal = stage.service_caller(scene);
+                    let principal = self.forwarded_for(stage, scene);
                     let who = format!("{} through {service}.{}", short(principal.as_str()), key.region);
                     Caller::forwarded(who, principal, service, &key.region, &scene.account)
                 })
                 .collect(),
             Way::Itself { .. } => self.itself(scene, &key.region, &key.region, &scene.account).into_iter().collect(),
         }
+    }
+
+    /// Whose request the service passes on. That it is switched off, only somebody can show who may not use the keys by itself.
+    fn forwarded_for(&self, stage: &Stage, scene: &Scene) -> Arn {
+        let caller = stage.service_caller(scene);
+        if !(self.is_open)(scene) && scene.users.contains(&caller) { stage.ordinary.arn.clone() } else { caller }
     }
 
     /// Those who are like them, and for whom the path is not.
@@ -220,13 +226,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn forwarded(
-        who: String,
-        principal: keywright_model::Arn,
-        service: &str,
-        region: &Region,
-        account: &AccountId,
-    ) -> Self {
+    fn forwarded(who: String, principal: Arn, service: &str, region: &Region, account: &AccountId) -> Self {
         let endpoint = format!("{service}.{region}.amazonaws.com");
         let resource = format!("arn:{}:{service}:{region}:{account}:rehearsal", region.partition());
         Self {

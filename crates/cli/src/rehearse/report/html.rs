@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use anstream::adapter::strip_str;
 use serde_json::Value;
 
 use super::escape::escaped;
-use super::{Act, Graph, Report};
+use super::{Act, Graph, Report, removal};
 use crate::rehearse::promise::{Probe, Promise, Verdict};
 
 /// The report as a page.
@@ -34,6 +35,10 @@ fn write_act(page: &mut String, act: &Act) {
         write_promise(page, promise);
     }
     page.push_str("</table>\n");
+    if let Some(removal) = &act.root_removal {
+        let text = strip_str(&removal::text(removal)).to_string();
+        let _ = writeln!(page, "<h3>{}</h3>\n<pre class=\"removal\">{}</pre>", escaped(removal::TITLE), escaped(&text));
+    }
     for note in &act.notes {
         let _ = writeln!(page, "<p>{}</p>", escaped(note));
     }

@@ -3,11 +3,13 @@
 mod escape;
 mod html;
 mod junit;
+mod removal;
 mod text;
 
 use serde_json::{Value, json};
 
 use super::promise::{Promise, Verdict};
+use super::removal::RootRemoval;
 
 pub(crate) use html::html;
 pub(crate) use junit::junit;
@@ -28,6 +30,8 @@ pub(crate) struct Act {
     pub(crate) promises: Vec<Promise>,
     /// What the alarms on decrypt calls saw.
     pub(crate) graphs: Vec<Graph>,
+    /// What removing root would come to, where root access is on.
+    pub(crate) root_removal: Option<RootRemoval>,
     /// What a person should know about how it was played.
     pub(crate) notes: Vec<String>,
 }
@@ -65,6 +69,7 @@ impl Act {
             "module": self.module,
             "promises": self.promises.iter().map(Promise::data).collect::<Vec<_>>(),
             "alarms": self.graphs.iter().map(Graph::data).collect::<Vec<_>>(),
+            "root_removal": self.root_removal.as_ref().map(removal::data),
             "notes": self.notes,
         })
     }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Act, Report};
+use super::{Act, Report, removal};
 use crate::rehearse::promise::{Probe, Promise, Verdict};
 
 /// The report as people read it: a line for each promise; beneath it the probes that came out otherwise, or all.
@@ -23,6 +23,12 @@ fn write_act(text: &mut String, act: &Act, all_probes: bool) {
     let _ = writeln!(text, "module `{}`\n", act.module);
     for promise in &act.promises {
         write_promise(text, promise, all_probes);
+    }
+    if let Some(removal) = &act.root_removal {
+        let _ = writeln!(text, "\n  {}:", removal::TITLE);
+        for line in removal::text(removal).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     for note in &act.notes {
         let _ = writeln!(text, "\n  note: {note}");
