@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Drift(DriftArguments),
     /// Adopt a key that is there, and what belongs to it, into the folder's state; changes nothing in AWS
     Import(ImportArguments),
-    /// Write the folder down for another tool: Terraform configuration; touches nothing else
+    /// Write the folder down for another tool: Terraform configuration, or data; touches nothing else
     Export(ExportArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
@@ -298,6 +298,8 @@ pub(crate) struct ExportArguments {
 pub(crate) enum ExportFormat {
     /// A folder of Terraform configuration, which takes over what the state holds
     Terraform,
+    /// The desired resources as data
+    Json,
 }
 
 /// Which key a question is about, and where its policy comes from: the modules of the folder, unless another source is

@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::End;
 use crate::args::{ExportArguments, ExportFormat};
-use crate::export::{Export, File, terraform};
+use crate::export::{self, Export, File, json, terraform};
 use crate::{session, ui};
 
 /// Writes the folder down for another tool. The state is looked at, and AWS is not asked.
@@ -27,12 +27,19 @@ pub(super) fn run(arguments: &ExportArguments) -> Result<End, Diagnostics> {
 }
 
 fn exported(arguments: &ExportArguments, modules: &[Module], state: &State) -> Result<Export, Diagnostics> {
+    if arguments.source.is_some() && arguments.format != ExportFormat::Terraform {
+        return Err(Diagnostic::error("export", "`--source` means nothing in this format").help("leave it out").into());
+    }
+    if arguments.format != ExportFormat::Terraform {
+        export::without_secrets(modules)?;
+    }
     match arguments.format {
         ExportFormat::Terraform => {
             // On standard output the module's own files would bury the few that are the person's.
             let beside = arguments.out.is_none().then_some(terraform::OWN_SOURCE);
             Ok(terraform::export(modules, state, arguments.source.as_deref().or(beside)))
         }
+        ExportFormat::Json => Ok(json::export(modules)),
     }
 }
 

@@ -1,10 +1,16 @@
 //! What `keywright export` writes: a folder's keys as other tools know them. Pure: from modules, and perhaps a state, to
 //! texts.
 //!
-//! `terraform.rs` calls the module with the inputs as they were given, `hcl.rs` being how they are written down.
+//! `terraform.rs` calls the module with the inputs as they were given, `hcl.rs` being how they are written down;
+//! `json.rs` tells the desired resources.
 
 mod hcl;
+pub(crate) mod json;
+mod references;
 pub(crate) mod terraform;
+
+use keywright_model::{Diagnostic, Diagnostics};
+use keywright_module::{GivenInput, Module};
 
 /// A file that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,4 +36,22 @@ impl Export {
     fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
+}
+
+/// Refuses to tell the resources of modules with sensitive inputs: what is made of these stands in names, tags and policies.
+///
+/// # Errors
+/// For each sensitive input.
+pub(crate) fn without_secrets(modules: &[Module]) -> Result<(), Diagnostics> {
+    let mut refused = Diagnostics::new();
+    for module in modules {
+        let given = module.given().iter().filter(|(_, given)| **given == GivenInput::Sensitive);
+        refused.extend(given.map(|(input, _)| {
+            Diagnostic::error("sensitive-export", format!("the input `{input}` comes from a sensitive variable"))
+                .because("this format writes resources out, with what sensitive values make of them")
+                .at(module.place().clone(), "of this module")
+                .help("export it as `terraform`, which keeps the variable; or take `sensitive` off it")
+        }));
+    }
+    if refused.is_empty() { Ok(()) } else { Err(refused) }
 }

@@ -224,3 +224,25 @@ fn terraform_formats_it_no_further_and_reads_the_same_values() {
         serde_json::from_str(&terraform_says(&program, alone.path(), &["output", "-json", "all"])).expect("JSON");
     assert_eq!(read, inputs);
 }
+
+#[test]
+fn data_tells_every_resource_and_what_it_refers_to() {
+    let folder = Folder::with_inputs(ALL);
+    let said = export(&folder, "json", &[]).succeeds();
+    let data: Value = serde_json::from_str(&said.stdout).expect("only JSON, where there is one file");
+    insta::assert_snapshot!("json", said.stdout);
+    assert_eq!((&data["format"], &data["version"]), (&json!("keywright-export"), &json!(1)));
+    let planned = folder.local("plan", &["--json"]).succeeds();
+    let planned: Value = serde_json::from_str(&planned.stdout).expect("a plan");
+    let addresses = |list: &Value| {
+        let mut found: Vec<String> = list
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|it| it["address"].as_str().expect("an address").to_owned())
+            .collect();
+        found.sort();
+        found
+    };
+    assert_eq!(addresses(&data["modules"][0]["resources"]), addresses(&planned["resource_changes"]));
+}
