@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Drift(DriftArguments),
     /// Adopt a key that is there, and what belongs to it, into the folder's state; changes nothing in AWS
     Import(ImportArguments),
-    /// Write the folder down for another tool: Terraform configuration, or data; touches nothing else
+    /// Write the folder down for another tool: Terraform, CloudFormation, or data; touches nothing else
     Export(ExportArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
@@ -291,6 +291,9 @@ pub(crate) struct ExportArguments {
     /// Where Terraform finds the module `modules/kms`; without it, `--out` takes the module along
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Option<String>,
+    /// CloudFormation only: templates for taking over what the state holds, each with its list of resources to import
+    #[arg(long)]
+    pub(crate) import: bool,
 }
 
 /// What `export` writes.
@@ -298,6 +301,9 @@ pub(crate) struct ExportArguments {
 pub(crate) enum ExportFormat {
     /// A folder of Terraform configuration, which takes over what the state holds
     Terraform,
+    /// A template for each module and Region; grants are left to you
+    #[value(name = "cloudformation")]
+    CloudFormation,
     /// The desired resources as data
     Json,
 }

@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::End;
 use crate::args::{ExportArguments, ExportFormat};
-use crate::export::{self, Export, File, json, terraform};
+use crate::export::{self, Export, File, cloudformation, json, terraform};
 use crate::{session, ui};
 
 /// Writes the folder down for another tool. The state is looked at, and AWS is not asked.
@@ -27,8 +27,15 @@ pub(super) fn run(arguments: &ExportArguments) -> Result<End, Diagnostics> {
 }
 
 fn exported(arguments: &ExportArguments, modules: &[Module], state: &State) -> Result<Export, Diagnostics> {
-    if arguments.source.is_some() && arguments.format != ExportFormat::Terraform {
-        return Err(Diagnostic::error("export", "`--source` means nothing in this format").help("leave it out").into());
+    for (given, option, format) in [
+        (arguments.source.is_some(), "--source", ExportFormat::Terraform),
+        (arguments.import, "--import", ExportFormat::CloudFormation),
+    ] {
+        if given && arguments.format != format {
+            return Err(Diagnostic::error("export", format!("`{option}` means nothing in this format"))
+                .help("leave it out")
+                .into());
+        }
     }
     if arguments.format != ExportFormat::Terraform {
         export::without_secrets(modules)?;
@@ -39,6 +46,7 @@ fn exported(arguments: &ExportArguments, modules: &[Module], state: &State) -> R
             let beside = arguments.out.is_none().then_some(terraform::OWN_SOURCE);
             Ok(terraform::export(modules, state, arguments.source.as_deref().or(beside)))
         }
+        ExportFormat::CloudFormation => Ok(cloudformation::export(modules, state, arguments.import)?),
         ExportFormat::Json => Ok(json::export(modules)),
     }
 }

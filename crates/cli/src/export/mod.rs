@@ -2,8 +2,9 @@
 //! texts.
 //!
 //! `terraform.rs` calls the module with the inputs as they were given, `hcl.rs` being how they are written down;
-//! `json.rs` tells the desired resources.
+//! `cloudformation.rs` and `json.rs` tell the desired resources.
 
+pub(crate) mod cloudformation;
 mod hcl;
 pub(crate) mod json;
 mod references;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use keywright_policy::{Document, PolicyKind, equivalent};
 use serde_json::{Value, json};
 
 use crate::folder::{ACCOUNT, Folder, module, run};
@@ -106,6 +107,46 @@ fn a_folder_that_was_exported_is_the_same_folder() {
 }
 
 #[test]
+fn nothing_needs_to_be_applied_and_looking_makes_nothing() {
+    let folder = Folder::with_inputs(ALL);
+    let (files, notes) = exported(&folder, "terraform", &[]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["main.tf", "outputs.tf", "providers.tf", "versions.tf"]);
+    assert!(notes.iter().any(|note| note.contains("there are no import blocks")), "{notes:?}");
+    for format in ["cloudformation", "json"] {
+        exported(&folder, format, &[]);
+    }
+    let there: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|it| it.expect("one").file_name()).collect();
+    assert_eq!(there, ["main.tf"]);
+}
+
+#[test]
+fn an_export_writes_over_nothing() {
+    let folder = Folder::with_inputs("");
+    let other = Folder::new("# mine\n");
+    let out = other.path().to_str().expect("a path");
+    for format in ["terraform", "cloudformation", "json"] {
+        export(&folder, format, &["--out", out]).fails_with(&["is not empty", "a folder that is not there yet"]);
+    }
+    assert_eq!(std::fs::read_to_string(other.path().join("main.tf")).expect("a file"), "# mine\n");
+    assert_eq!(std::fs::read_dir(other.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn the_module_comes_from_where_it_is_said_to_be() {
+    let folder = Folder::with_inputs("");
+    let source = "git::https://example.com/keys.git//modules/kms?ref=v1";
+    let there = written(&folder, &["--source", source]);
+    assert!(!there.path().join("modules").exists());
+    let main = std::fs::read_to_string(there.path().join("main.tf")).expect("a file");
+    assert!(main.contains(&format!("source = \"{source}\"\n")), "{main}");
+    there.local("validate", &[]).succeeds();
+    assert!(written(&folder, &[]).path().join("modules/kms/policy.tf").exists());
+    export(&folder, "json", &["--source", source]).fails_with(&["`--source` means nothing in this format"]);
+    export(&folder, "terraform", &["--import"]).fails_with(&["`--import` means nothing in this format"]);
+}
+
+#[test]
 fn a_name_that_looks_as_if_it_ended_in_a_region_does_not() {
     let inputs = module("enable_kms_admin_role = true");
     let folder = Folder::new(&inputs.replace("\"acme\"", "\"me@eu\"").replace("\"test\"", "\"1\""));
@@ -128,6 +169,75 @@ fn what_the_state_holds_and_the_inputs_do_not_want_is_told() {
     );
     assert!(files["imports.tf"].contains("aws_kms_key.general_encryption_key\n"));
     assert!(!files["imports.tf"].contains("alias/"), "{}", files["imports.tf"]);
+}
+
+#[test]
+fn several_modules_stay_apart() {
+    let one = module("deletion_window_in_days = 7").replace("\"test\"", "\"one\"");
+    let other = module("").replace("module \"kms\"", "module \"us\"").replace("eu-west-1", "us-west-2");
+    let folder = Folder::new(&format!("{one}\n{other}"));
+    folder.apply();
+    let (files, _) = exported(&folder, "terraform", &[]);
+    assert!(files["main.tf"].contains("module \"kms\" {") && files["main.tf"].contains("module \"us\" {"));
+    assert_eq!(
+        files["outputs.tf"],
+        "output \"kms\" {\n  value = module.kms\n}\n\noutput \"us\" {\n  value = module.us\n}\n"
+    );
+    let of_us = files["imports.tf"].split("\n\n").filter(|block| block.contains("module.us."));
+    of_us.for_each(|block| assert!(block.contains("@us-west-2\""), "{block}"));
+    let (files, _) = exported(&folder, "cloudformation", &[]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["kms.eu-west-1.template.json", "us.us-west-2.template.json"]);
+    let (files, _) = exported(&folder, "terraform", &["--module", "us"]);
+    assert!(!files["main.tf"].contains("module \"kms\""));
+}
+
+#[test]
+fn no_secret_is_in_any_output() {
+    let folder = Folder::new(&format!(
+        "variable \"suffix\" {{\n  type = string\n  sensitive = true\n}}\n{}",
+        module("aliases = [\"alias/${var.suffix}\"]\ntags = { Plain = \"visible\", Team = \"of ${var.suffix}\" }")
+    ));
+    let secret = ["--var", "suffix=hush-hush"];
+    folder.local("apply", &[&["--auto-approve"], &secret[..]].concat()).succeeds();
+    let told = export(&folder, "terraform", &secret).succeeds();
+    let all = format!("{}{}", told.stdout, told.stderr);
+    assert!(!all.contains("hush") && !all.contains("visible"), "{all}");
+    for expect in [
+        "aliases        = var.aliases\n",
+        "tags           = var.tags\n",
+        "variable \"tags\" {\n  description = \"Tags for every resource that can carry tags\"\n  type        = map(string)\n  sensitive   = true\n}\n",
+        "output \"kms\" {\n  value     = module.kms\n  sensitive = true\n}\n",
+        "`module.kms.aws_kms_alias.alias` has no import block",
+        "The input `tags` of module `kms` comes from a sensitive variable: give `tags` to Terraform.",
+        "to = module.kms.aws_kms_key.general_encryption_key\n",
+    ] {
+        assert!(all.contains(expect), "`{expect}` is not in:\n{all}");
+    }
+    for format in ["cloudformation", "json"] {
+        let refused = export(&folder, format, &secret);
+        assert!(!refused.stderr.contains("hush"), "{}", refused.stderr);
+        refused.fails_with(&["the input `tags` comes from a sensitive variable", "export it as `terraform`"]);
+    }
+
+    let again = written(&folder, &secret);
+    move_world(&folder, &again);
+    let values = ["--var", "aliases=[\"alias/hush-hush\"]", "--var", "tags={Plain=\"visible\",Team=\"of hush-hush\"}"];
+    let plan = again.local("plan", &[&["--detailed-exitcode"], &values[..]].concat());
+    assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
+}
+
+#[test]
+fn a_grant_token_in_a_state_of_another_tool_stays_there() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let state = std::fs::read_to_string(folder.state_path()).expect("a state");
+    let with_tokens = state.replace("\"grant_token\": null", "\"grant_token\": \"hush\"");
+    assert!(with_tokens.contains("hush"));
+    std::fs::write(folder.state_path(), with_tokens).expect("written");
+    for (format, more) in [("terraform", &[][..]), ("cloudformation", &["--import"]), ("json", &[])] {
+        let told = export(&folder, format, more).succeeds();
+        assert!(!format!("{}{}", told.stdout, told.stderr).contains("hush"), "{format}");
+    }
 }
 
 #[test]
@@ -223,6 +333,107 @@ fn terraform_formats_it_no_further_and_reads_the_same_values() {
     let read: Value =
         serde_json::from_str(&terraform_says(&program, alone.path(), &["output", "-json", "all"])).expect("JSON");
     assert_eq!(read, inputs);
+}
+
+#[test]
+fn templates_tell_the_same_resources() {
+    let folder = Folder::with_inputs(ALL);
+    let (files, notes) = exported(&folder, "cloudformation", &[]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["kms.eu-west-1.template.json", "kms.us-east-1.template.json"]);
+    insta::assert_snapshot!("cloudformation", files.values().cloned().collect::<String>());
+    for grant in ["s3_replication_grant[0]", "s3_replication_source_grant[0]", "grant[\"reader\"]"] {
+        let told = format!("`module.kms.aws_kms_grant.{grant}` is in no template");
+        assert!(notes.iter().any(|note| note.starts_with(&told)), "{told}: {notes:?}");
+    }
+    let left_out = |name: &str| {
+        let template: Value = serde_json::from_str(&files[name]).expect("JSON");
+        template["Metadata"]["keywright"]["left_out"].as_array().expect("a list").len()
+    };
+    assert_eq!((left_out("kms.eu-west-1.template.json"), left_out("kms.us-east-1.template.json")), (2, 2));
+}
+
+#[test]
+fn the_key_policies_of_templates_mean_what_those_of_the_folder_mean() {
+    let folder = Folder::with_inputs(ALL);
+    let out = folder.path().join("out");
+    export(&folder, "cloudformation", &["--out", out.to_str().expect("a path")]).succeeds();
+    let (data, _) = exported(&folder, "json", &[]);
+    let data: Value = serde_json::from_str(&data["keywright.export.json"]).expect("JSON");
+    let wanted = |name: &str| {
+        let resources = data["modules"][0]["resources"].as_array().expect("resources");
+        let found = resources
+            .iter()
+            .find(|it| it["address"].as_str().expect("an address").contains(name))
+            .expect("it is there");
+        found["arguments"]["policy"].as_str().expect("a policy").to_owned()
+    };
+    let read = |text: &str| Document::parse(text, PolicyKind::Key).expect("a key policy");
+    for (region, key, address) in [
+        ("eu-west-1", "GeneralEncryptionKey", "aws_kms_key_policy"),
+        ("us-east-1", "ReplicaKey", "aws_kms_replica_key"),
+    ] {
+        let file = out.join(format!("kms.{region}.template.json"));
+        let template: Value = serde_json::from_str(&std::fs::read_to_string(&file).expect("a file")).expect("JSON");
+        let policy = template["Resources"][key]["Properties"]["KeyPolicy"].to_string();
+        assert!(equivalent(&read(&policy), &read(&wanted(address))), "{policy}");
+        // What its own reader makes of it.
+        let file = file.to_str().expect("a path");
+        let prove = |more: &[&str]| {
+            run(&[&["prove", "--template", file, "--account", ACCOUNT, "--region", region], more].concat())
+        };
+        let proved = prove(&["--claim", "root-is-gone"]);
+        assert_eq!(proved.code, 0, "{}{}", proved.stdout, proved.stderr);
+        assert!(proved.stdout.contains(key), "{}", proved.stdout);
+    }
+    let with_root = Folder::with_inputs("");
+    let (files, _) = exported(&with_root, "cloudformation", &[]);
+    with_root.write("t.json", &files["kms.eu-west-1.template.json"]);
+    let file = with_root.path().join("t.json");
+    let refuted = run(&[
+        "prove",
+        "--template",
+        file.to_str().expect("a path"),
+        "--account",
+        ACCOUNT,
+        "--region",
+        "eu-west-1",
+        "--claim",
+        "root-is-gone",
+    ]);
+    assert_eq!(refuted.code, 1, "{}", refuted.stdout);
+}
+
+#[test]
+fn cloudformation_takes_over_what_the_state_holds() {
+    let folder = Folder::with_inputs(ALL);
+    folder.apply();
+    let (files, _) = exported(&folder, "cloudformation", &["--import"]);
+    for region in ["eu-west-1", "us-east-1"] {
+        let read =
+            |name: &str| serde_json::from_str::<Value>(&files[&format!("kms.{region}.{name}.json")]).expect("JSON");
+        let (template, listed) = (read("template"), read("import"));
+        let resources = template["Resources"].as_object().expect("resources");
+        let listed = listed.as_array().expect("a list");
+        assert_eq!(listed.len(), resources.len());
+        for one in listed {
+            let resource = &resources[one["LogicalResourceId"].as_str().expect("an ID")];
+            assert_eq!(resource["Type"], one["ResourceType"]);
+            assert!(resource["DeletionPolicy"].is_string());
+            assert!(
+                one["ResourceIdentifier"].as_object().expect("properties").values().all(|it| it.is_string()),
+                "{one}"
+            );
+        }
+        assert_eq!(template.get("Outputs"), None);
+    }
+    let replica: Value = serde_json::from_str(&files["kms.us-east-1.template.json"]).expect("JSON");
+    let key = folder.outputs()["kms_key_arn"]["value"].clone();
+    assert_eq!(replica["Parameters"]["GeneralEncryptionKeyArn"]["Default"], key);
+
+    let never_applied = Folder::with_inputs("");
+    let (files, notes) = exported(&never_applied, "cloudformation", &["--import"]);
+    assert_eq!(files["kms.eu-west-1.import.json"], "[]\n");
+    assert!(notes[0].contains("is not in the state: take it out of the template"), "{notes:?}");
 }
 
 #[test]
