@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use keywright_model::{AccountId, Arn, Region};
 use keywright_module::{Assignment, nearest};
 use keywright_policy::KMS_ACTIONS;
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Drift(DriftArguments),
     /// Adopt a key that is there, and what belongs to it, into the folder's state; changes nothing in AWS
     Import(ImportArguments),
+    /// Write the folder down for another tool: Terraform, CloudFormation, or data; touches nothing else
+    Export(ExportArguments),
     /// Say whether a principal may do something with a key, and why
     Can(CanArguments),
     /// Say who can do something with a key, and by which way; without an action, a table
@@ -274,6 +276,36 @@ pub(crate) struct ImportArguments {
     /// Print policy documents in full
     #[arg(long)]
     pub(crate) show_policies: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// What to write
+    #[arg(value_enum)]
+    pub(crate) format: ExportFormat,
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
+    /// The folder to write, which must be new or empty; without it, files go to standard output
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where Terraform finds the module `modules/kms`; without it, `--out` takes the module along
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// CloudFormation only: templates for taking over what the state holds, each with its list of resources to import
+    #[arg(long)]
+    pub(crate) import: bool,
+}
+
+/// What `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A folder of Terraform configuration, which takes over what the state holds
+    Terraform,
+    /// A template for each module and Region; grants are left to you
+    #[value(name = "cloudformation")]
+    CloudFormation,
+    /// The desired resources as data
+    Json,
 }
 
 /// Which key a question is about, and where its policy comes from: the modules of the folder, unless another source is

@@ -24,9 +24,9 @@ mod value;
 pub use desired::{AdminRole, Administration, Desired, DesiredResource, Output, Prerequisite};
 pub use findings::{Acceptance, FINDINGS, FindingInfo, Found, finding, refusals, settle};
 pub use inputs::{
-    AdminRoleInputs, DecryptAlarmInputs, DecryptThreshold, DeletionWindow, Environment, GrantConstraint, GrantInputs,
-    INPUTS, IamPrincipal, InputInfo, Inputs, LogGroupName, Module, NamePrefix, OUTPUTS, Origin, OutputInfo,
-    Replication, RotationPeriod, Services, TopicArn, json_schema,
+    AdminRoleInputs, DecryptAlarmInputs, DecryptThreshold, DeletionWindow, Environment, GivenInput, GrantConstraint,
+    GrantInputs, INPUTS, IamPrincipal, InputInfo, Inputs, LogGroupName, Module, NamePrefix, OUTPUTS, Origin,
+    OutputInfo, Replication, RotationPeriod, Services, TopicArn, json_schema,
 };
 pub use load::load;
 pub use nearest::nearest;

@@ -5,6 +5,7 @@ mod can;
 mod completions;
 mod doctor;
 mod drift;
+mod export;
 mod import;
 mod local;
 mod output;
@@ -65,6 +66,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<End, Diagnostics> {
         Command::Rehearse(arguments) => run_async(rehearse::run(&arguments)),
         Command::Drift(arguments) => run_async(drift::run(&arguments)),
         Command::Import(arguments) => run_async(import::run(&arguments)),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Can(arguments) => run_async(can::run(&arguments)),
         Command::WhoCan(arguments) => run_async(who_can::run(&arguments)),
         Command::Prove(arguments) => run_async(prove::run(&arguments)),
@@ -91,6 +93,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Rehearse(arguments) => arguments.configuration.json,
         Command::Drift(arguments) => arguments.configuration.json,
         Command::Import(arguments) => arguments.configuration.json,
+        Command::Export(arguments) => arguments.configuration.json,
         Command::Can(arguments) => arguments.subject.configuration.0.json,
         Command::WhoCan(arguments) => arguments.subject.configuration.0.json,
         Command::Prove(arguments) => arguments.subject.configuration.0.json,

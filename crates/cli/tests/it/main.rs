@@ -15,6 +15,7 @@ mod cut;
 mod doctor;
 mod documents;
 mod drift;
+mod export;
 mod folder;
 mod import;
 mod lifecycle;

@@ -1,8 +1,9 @@
 //! What every rule on inputs needs: the values, converted, and a place to put diagnostics.
 
 use indexmap::IndexMap;
-use keywright_model::{Diagnostic, Diagnostics, ParseError, Span};
+use keywright_model::{Diagnostic, Diagnostics, ParseError, Secret, Span};
 
+use super::given;
 use super::table::{INPUTS, InputInfo, input};
 use crate::nearest::nearest;
 use crate::read::{Argument, Arguments, Given, Kind, mismatch_diagnostic, mismatch_label};
@@ -61,6 +62,13 @@ impl Checker {
                 );
             }
         }
+    }
+
+    /// Every text that a sensitive variable has put into the inputs.
+    pub(crate) fn secrets(&self) -> Vec<Secret<String>> {
+        let mut found = Vec::new();
+        self.values.values().for_each(|argument| given::secrets(&argument.value, &mut found));
+        found
     }
 
     pub(crate) fn has_failed(&self, name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Inputs: the table of them, their rules, and the module that comes out.
 
 mod checker;
+mod given;
 pub(crate) mod grants;
 mod limits;
 mod module;
@@ -9,6 +10,7 @@ mod rules;
 mod statements;
 mod table;
 
+pub use given::GivenInput;
 pub use module::{
     AdminRoleInputs, DecryptAlarmInputs, GrantConstraint, GrantInputs, Inputs, Module, Replication, Services,
 };

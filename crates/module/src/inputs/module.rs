@@ -1,8 +1,10 @@
-use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
+use indexmap::IndexMap;
+use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Secret, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use crate::findings::Acceptance;
 
+use super::given::GivenInput;
 use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
 };
@@ -14,6 +16,10 @@ use super::names::{
 pub struct Module {
     pub(crate) name: ModuleName,
     pub(crate) inputs: Inputs,
+    /// The same, as they were given.
+    pub(crate) given: IndexMap<&'static str, GivenInput>,
+    /// What sensitive variables have put into them.
+    pub(crate) secrets: Vec<Secret<String>>,
     /// Where the module is written.
     pub(crate) place: Span,
     /// What was found while reading, and is no error.
@@ -29,6 +35,17 @@ impl Module {
     /// Its inputs.
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    /// Its inputs as they were given, in the order of the table of inputs; those that were not given, or are null, are
+    /// left out.
+    pub fn given(&self) -> &IndexMap<&'static str, GivenInput> {
+        &self.given
+    }
+
+    /// Whether a text holds something that a sensitive variable has put into the inputs.
+    pub fn holds_secret(&self, text: &str) -> bool {
+        self.secrets.iter().any(|secret| text.contains(secret.expose().as_str()))
     }
 
     /// The names of all alarms that it makes under some inputs, wanted now or not.

@@ -9,7 +9,7 @@ use super::module::{AdminRoleInputs, DecryptAlarmInputs, Inputs, Module, Replica
 use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
 };
-use super::{grants, limits, statements};
+use super::{given, grants, limits, statements};
 use crate::findings::{self, Acceptance, FindingInfo};
 use crate::nearest::nearest;
 use crate::read::{Arguments, Given, Kind};
@@ -22,6 +22,7 @@ pub(crate) fn check(arguments: Arguments) -> Result<Module, Diagnostics> {
     let complete = arguments.complete;
     let name = ModuleName::parse(&arguments.name);
     let (written, name_span, place) = (arguments.name.clone(), arguments.name_span.clone(), arguments.span.clone());
+    let given = given::given(&arguments);
     let mut checker = Checker::new(arguments);
     if let Err(error) = &name {
         let summary = format!("`{written}` is not a module name: {}", error.reason);
@@ -35,7 +36,8 @@ pub(crate) fn check(arguments: Arguments) -> Result<Module, Diagnostics> {
     if checker.diagnostics.has_errors() {
         return Err(checker.diagnostics);
     }
-    Ok(Module { name, inputs, place, warnings: checker.diagnostics.into_iter().collect() })
+    let secrets = checker.secrets();
+    Ok(Module { name, inputs, given, secrets, place, warnings: checker.diagnostics.into_iter().collect() })
 }
 
 /// Runs every rule; none if one of those failed without which there is no module.

@@ -1,6 +1,6 @@
 //! Folders of configuration: what is understood, and how it is said what is not.
 
-use keywright_module::{Assignment, Sources, load};
+use keywright_module::{Assignment, GivenInput, Sources, load};
 use serde_json::Value;
 
 use crate::common::{errors, folder, module, render, sources};
@@ -175,4 +175,41 @@ fn sources_show_no_values_in_debug() {
     let pair = || vec![("TF_VAR_p".to_owned(), "hunter2".to_owned())];
     let sources = Sources { assignments, environment: pair(), refs: pair(), ..Sources::default() };
     assert!(!format!("{sources:?}").contains("hunter2"));
+}
+
+#[test]
+fn given_inputs_are_as_they_were_written_and_tell_nothing_that_is_sensitive() {
+    let main = r#"
+variable "team" {
+  type      = string
+  default   = "hush-hush"
+  sensitive = true
+}
+module "kms" {
+  source                 = "./kms"
+  environment            = "prod"
+  aws_account_id         = "111122223333"
+  aws_region             = "eu-west-1"
+  name_prefix            = lower("ACME")
+  rotation_period_in_days = null
+  deletion_window_in_days = "30"
+  default_region_buckets = { logs = {} }
+  tags                   = { Plain = "visible", Team = "of ${var.team}" }
+}
+"#;
+    let folder = folder(&[("main.tf", main)]);
+    let module = module(&sources(folder.path()));
+    let plain = |value: Value| GivenInput::Plain(value);
+    let expect = [
+        ("aws_account_id", plain("111122223333".into())),
+        ("aws_region", plain("eu-west-1".into())),
+        ("name_prefix", plain("acme".into())),
+        ("environment", plain("prod".into())),
+        ("tags", GivenInput::Sensitive),
+        ("default_region_buckets", plain(serde_json::json!({"logs": {}}))),
+        ("deletion_window_in_days", plain("30".into())),
+    ];
+    assert_eq!(module.given().iter().map(|(name, given)| (*name, given.clone())).collect::<Vec<_>>(), expect);
+    assert!(module.holds_secret("it is of hush-hush, they say"));
+    assert!(!module.holds_secret("visible hush"));
 }

@@ -1,0 +1,155 @@
+//! Terraform's language, written as `terraform fmt` leaves it.
+//!
+//! Source: <https://developer.hashicorp.com/terraform/language/style>,
+//! <https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences>.
+
+use serde_json::{Map, Value};
+
+/// A block: its head, and the lines inside, which are not indented yet.
+pub(super) fn block(head: &str, inside: &str) -> String {
+    format!("{head} {{\n{}}}\n", indented(inside))
+}
+
+/// `name = expression` on lines of its own. As `terraform fmt` has it, the signs of neighbours stand below each other, and
+/// an expression of several lines has no neighbours.
+pub(super) fn attributes<N: AsRef<str>>(all: &[(N, String)]) -> String {
+    let mut text = String::new();
+    for group in all.chunk_by(|(_, before), (_, after)| !before.contains('\n') && !after.contains('\n')) {
+        let width = group.iter().map(|(name, _)| name.as_ref().len()).max().unwrap_or_default();
+        for (name, expression) in group {
+            text.push_str(&format!("{:width$} = {expression}\n", name.as_ref()));
+        }
+    }
+    text
+}
+
+/// A value as an expression.
+pub(super) fn expression(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(items) => list(items),
+        Value::Object(fields) => object(fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// A text in quotes: no part of it ends it, or is taken for a template.
+pub(super) fn quoted(text: &str) -> String {
+    let mut written = String::from('"');
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '"' => written.push_str("\\\""),
+            '\\' => written.push_str("\\\\"),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            '$' | '%' if rest.as_str().starts_with('{') => written.extend([character, character]),
+            // `$${` is how `${` is written, so that a further sign before it must not look like one.
+            '$' | '%' if rest.as_str().trim_start_matches(['$', '%']).starts_with('{') => {
+                written.push_str(&code(character))
+            }
+            control if control.is_control() => written.push_str(&code(control)),
+            other => written.push(other),
+        }
+    }
+    written.push('"');
+    written
+}
+
+fn list(items: &[Value]) -> String {
+    let items: Vec<String> = items.iter().map(expression).collect();
+    let line = format!("[{}]", items.join(", "));
+    if line.len() <= LONGEST_LIST && !line.contains('\n') {
+        return line;
+    }
+    let lines: String = items.iter().map(|item| format!("{item},\n")).collect();
+    format!("[\n{}]", indented(&lines))
+}
+
+fn object(fields: &Map<String, Value>) -> String {
+    if fields.is_empty() {
+        return "{}".to_owned();
+    }
+    let fields: Vec<(String, String)> = fields.iter().map(|(name, value)| (key(name), expression(value))).collect();
+    format!("{{\n{}}}", indented(&attributes(&fields)))
+}
+
+/// The name of a field. Only ASCII: how wide other letters are is for `terraform fmt` to say.
+fn key(name: &str) -> String {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    if starts_well && name.chars().all(|next| next.is_ascii_alphanumeric() || next == '_') && !WORDS.contains(&name) {
+        return name.to_owned();
+    }
+    quoted(name).chars().map(|next| if next.is_ascii() { next.to_string() } else { code(next) }).collect()
+}
+
+fn code(character: char) -> String {
+    let number = u32::from(character);
+    if number > 0xFFFF { format!("\\U{number:08x}") } else { format!("\\u{number:04x}") }
+}
+
+/// Two columns further. No line is inside a text: texts have no line breaks here.
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
+}
+
+/// Names that mean something else where a field begins.
+const WORDS: &[&str] = &["for", "null", "true", "false", "if", "in", "else"];
+
+/// Longer lists have a line for each item.
+const LONGEST_LIST: usize = 90;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn templates_and_ends_of_texts_are_escaped() {
+        let cases = [
+            ("a\"b\\c\n", r#""a\"b\\c\n""#),
+            ("${a} %{if}", r#""$${a} %%{if}""#),
+            ("$${a} $ % $a", r#""\u0024$${a} $ % $a""#),
+            ("%${", r#""\u0025$${""#),
+            ("\u{7f}é", "\"\\u007fé\""),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(quoted(text), expect);
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else_are_quoted_and_their_letters_are_ascii() {
+        let value = json!({"a": 1, "for": 2, "a-b": 3, "7": 4, "é👧": 5, "": 6});
+        let expect = r#"{
+  a                  = 1
+  "for"              = 2
+  "a-b"              = 3
+  "7"                = 4
+  "\u00e9\U0001f467" = 5
+  ""                 = 6
+}"#;
+        assert_eq!(expression(&value), expect);
+    }
+
+    #[test]
+    fn signs_stand_below_each_other_between_expressions_of_several_lines() {
+        let value = json!({"a": 1, "long": [], "map": {"x": null}, "b": [["x", 1], {}], "list": [{"y": true}]});
+        let expect = r#"{
+  a    = 1
+  long = []
+  map = {
+    x = null
+  }
+  b = [["x", 1], {}]
+  list = [
+    {
+      y = true
+    },
+  ]
+}"#;
+        assert_eq!(expression(&value), expect);
+    }
+}
