@@ -27,6 +27,17 @@ impl AwsProvider {
         let configuration = clients::configuration(&options).await;
         Ok(Self { cloud: Cloud::new(&options, configuration)? })
     }
+
+    /// Who an actor is: the caller, or its session of a role.
+    ///
+    /// # Errors
+    /// When STS does not answer, or does not let the role be assumed.
+    pub async fn identity(&self, actor: &Actor) -> Result<CallerIdentity, ProviderError> {
+        match actor {
+            Actor::Caller => self.cloud.caller().await,
+            Actor::Role(role) => self.cloud.sessions.session(role).await,
+        }
+    }
 }
 
 impl fmt::Debug for AwsProvider {

@@ -34,8 +34,19 @@ impl Sessions {
 
     /// Whose credentials they are that sessions are assumed with.
     pub(crate) async fn caller(&self) -> Result<CallerIdentity, ProviderError> {
+        self.identity(self.client()).await
+    }
+
+    /// The session of a role.
+    pub(crate) async fn session(self: &Arc<Self>, role: &Arn) -> Result<CallerIdentity, ProviderError> {
+        let builder = aws_sdk_sts::config::Builder::from(&self.configuration).interceptor(self.calls.clone());
+        let as_role = builder.credentials_provider(self.provider(role)).build();
+        self.identity(&aws_sdk_sts::Client::from_conf(as_role)).await
+    }
+
+    async fn identity(&self, client: &aws_sdk_sts::Client) -> Result<CallerIdentity, ProviderError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
-        let answer = self.client().get_caller_identity().send().await;
+        let answer = client.get_caller_identity().send().await;
         let answer = answer.map_err(|error| failed(OPERATION, &self.home, error))?;
         let account = answer.account().and_then(|account| AccountId::parse(account).ok());
         let arn = answer.arn().and_then(|arn| Arn::parse(arn).ok());

@@ -18,7 +18,7 @@ pub(crate) async fn read(configured: &Configured, source: &str, config: &Fields)
 }
 
 async fn caller_identity(configured: &Configured) -> Result<Fields, Trouble> {
-    let caller = configured.aws.caller().await?;
+    let caller = configured.aws.identity(&configured.actor).await?;
     let account = caller.account.to_string();
     Ok(object(json!({"account_id": account, "arn": caller.arn.as_str(), "id": account})))
 }

@@ -22,6 +22,8 @@ pub(crate) fn plan(kind: ResourceKind, config: &Fields, prior: Option<&Fields>, 
         let configured = config.get(attribute.name).filter(|value| !value.is_absent());
         let old = prior.map(|prior| prior.get(attribute.name).cloned().unwrap_or(Value::Null));
         let value = match configured {
+            // The real provider plans a map whole, or not at all.
+            Some(value @ Value::Map(_)) if value.known().is_none() => Value::Unknown,
             Some(value) => normalised(attribute, value),
             None => unconfigured(attribute, config, old.as_ref(), home),
         };
@@ -74,13 +76,33 @@ fn same(attribute: &Attribute, old: &Value, new: &Value) -> bool {
     }
 }
 
-/// Policies are kept with their keys sorted and without white space.
+/// As the provider keeps it: a policy with its keys sorted and without white space, a block with its defaults.
 fn normalised(attribute: &Attribute, value: &Value) -> Value {
-    let policy = value.text().filter(|_| matches!(attribute.compare, Compare::Policy));
-    let parsed = policy.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-    let Some(mut policy) = parsed else { return value.clone() };
+    match (attribute.compare, value) {
+        (Compare::Policy, Value::Text(text)) => sorted(text).map_or_else(|| value.clone(), Value::Text),
+        (Compare::Blocks(inner), Value::List(blocks)) => {
+            Value::List(blocks.iter().map(|block| with_defaults(inner, block)).collect())
+        }
+        _ => value.clone(),
+    }
+}
+
+fn sorted(text: &str) -> Option<String> {
+    let mut policy: serde_json::Value = serde_json::from_str(text).ok()?;
     policy.sort_all_objects();
-    Value::Text(policy.to_string())
+    Some(policy.to_string())
+}
+
+fn with_defaults(attributes: &[Attribute], block: &Value) -> Value {
+    let Value::Map(fields) = block else { return block.clone() };
+    let mut fields = fields.clone();
+    for attribute in attributes {
+        let is_absent = fields.get(attribute.name).is_none_or(Value::is_absent);
+        if let Some(default) = attribute.absent().filter(|_| is_absent) {
+            fields.insert(attribute.name.to_owned(), default.into());
+        }
+    }
+    Value::Map(fields)
 }
 
 /// The attributes that are known, under the engine's names.
@@ -152,6 +174,25 @@ mod tests {
         let planned = plan(ResourceKind::KmsAlias, &renamed, Some(&prior), "eu-west-1");
         assert_eq!(planned.requires_replace, ["name"]);
         assert_eq!(planned.state["target_key_arn"], prior["target_key_arn"]);
+    }
+
+    #[test]
+    fn a_map_of_which_a_part_is_not_known_is_not_known() {
+        let mut config = fields(json!({"alarm_name": "a"}));
+        let dimensions = [("KeyArn", Value::Unknown), ("Operation", Value::Text("Decrypt".to_owned()))];
+        let dimensions = dimensions.map(|(name, value)| (name.to_owned(), value));
+        config.insert("dimensions".to_owned(), Value::Map(dimensions.into()));
+        assert_eq!(plan(ResourceKind::MetricAlarm, &config, None, "eu-west-1").state["dimensions"], Value::Unknown);
+    }
+
+    #[test]
+    fn a_block_has_its_defaults() {
+        let config = fields(json!({"metric_transformation": [{"name": "n", "namespace": "s", "value": "1"}]}));
+        let planned = plan(ResourceKind::LogMetricFilter, &config, None, "eu-west-1");
+        let block = json!([{
+            "name": "n", "namespace": "s", "value": "1", "unit": "None", "default_value": null, "dimensions": null,
+        }]);
+        assert_eq!(planned.state["metric_transformation"], Value::from(block));
     }
 
     #[test]

@@ -71,14 +71,14 @@ fn resource_change(change: &ResourceChange) -> Value {
     object.into()
 }
 
-/// What is known: Terraform leaves the rest out of maps, and puts null for it in lists.
+/// What is known: Terraform leaves out what is not. The provider plans a map whole, or not at all.
 fn known_part(after: &Attributes, unknown: &Map<String, Value>) -> Map<String, Value> {
-    let is_unknown = |name: &String| unknown.get(name) == Some(&Value::Bool(true));
-    let part = |(name, value): (&String, &Value)| match (value, unknown.get(name)) {
-        (Value::Object(inner), Some(Value::Object(not_known))) => (name.clone(), known_part(inner, not_known).into()),
-        _ => (name.clone(), value.clone()),
+    let is_known = |(name, value): &(&String, &Value)| match unknown.get(*name) {
+        Some(Value::Bool(true)) => false,
+        Some(_) => !value.is_object(),
+        None => true,
     };
-    after.iter().filter(|(name, _)| !is_unknown(name)).map(part).collect()
+    after.iter().filter(is_known).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// `true` for what is not known, and the bare shape of what is.
@@ -87,6 +87,7 @@ fn unknown_part(change: &ResourceChange) -> Map<String, Value> {
     let mut part = Map::new();
     for attribute in schema(change.kind()).attributes {
         let shape = match change.after_unknown.get(attribute.name) {
+            Some(Value::Object(_)) => json!(true),
             Some(unknown) => unknown.clone(),
             None => after.get(attribute.name).map_or(json!(false), shape),
         };

@@ -188,6 +188,17 @@ impl Terms {
 }
 
 impl Constraints {
+    /// Without a context that asks for nothing, where the other one does: Terraform's provider always sends both.
+    pub(crate) fn without_an_empty_context(mut self) -> Self {
+        let is_full = |context: &Option<EncryptionContext>| context.as_ref().is_some_and(|pairs| !pairs.is_empty());
+        match (is_full(&self.encryption_context_equals), is_full(&self.encryption_context_subset)) {
+            (true, false) => self.encryption_context_subset = None,
+            (false, true) => self.encryption_context_equals = None,
+            _ => {}
+        }
+        self
+    }
+
     fn check(&self) -> Result<(), KmsError> {
         if self.encryption_context_equals.is_some() && self.encryption_context_subset.is_some() {
             return Err(KmsError::validation(
@@ -419,6 +430,22 @@ mod tests {
             assert_eq!(wrong.check().map_err(|error| error.code()), Err("ValidationException"), "{wrong:?}");
         }
         assert_eq!(terms(&[Decrypt], subset(&[("k", &"v".repeat(384))])).check(), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_context_beside_another_asks_for_nothing_and_alone_is_refused() {
+        let none = EncryptionContext::default();
+        let beside = Constraints { encryption_context_equals: Some(none.clone()), ..subset(&[("a", "b")]) };
+        assert_eq!(beside.without_an_empty_context(), subset(&[("a", "b")]));
+        let beside = Constraints { encryption_context_subset: Some(none), ..equals(&[("a", "b")]) };
+        assert_eq!(beside.without_an_empty_context(), equals(&[("a", "b")]));
+        let alone = equals(&[]).without_an_empty_context();
+        assert!(terms(&[GrantOperation::Decrypt], alone).check().is_err());
+        let both = Constraints {
+            encryption_context_equals: equals(&[("a", "b")]).encryption_context_equals,
+            ..subset(&[("a", "b")])
+        };
+        assert!(terms(&[GrantOperation::Decrypt], both.without_an_empty_context()).check().is_err());
     }
 
     #[test]

@@ -114,8 +114,8 @@ impl CreateGrantInput {
         };
         let operations =
             self.operations.iter().map(|name| checked_value("operations", name)).collect::<Result<_, KmsError>>()?;
-        let terms =
-            Terms { name: self.name.clone(), grantee, retiring, operations, constraints: self.constraints.clone() };
+        let constraints = self.constraints.clone().without_an_empty_context();
+        let terms = Terms { name: self.name.clone(), grantee, retiring, operations, constraints };
         terms.check()?;
         Ok(terms)
     }
