@@ -19,10 +19,10 @@ import threading
 import time
 
 from conftest import MODULE, REGION, REPLICA_REGION, Terraform, client, environment, serving
-from module_inputs import OPERATOR, SETTINGS, configuration
+from module_inputs import GRANT, OPERATOR, SETTINGS, configuration
 from test_witness import Real, prepare_mirror
 
-INPUTS = {**SETTINGS["everything on"], "key_administrators": [OPERATOR]}
+INPUTS = {**SETTINGS["everything on"], "grants": {"app": {**GRANT, "grantee_principal": OPERATOR}}}
 
 
 def main():
@@ -62,7 +62,7 @@ def sides(keywright, terraform, mirror):
         return terraform_commands(path, path / "dev.tfrc")
 
     def by_real_provider(path, operator):
-        Real(path, f"own-{path.name.replace('.', '-')}", terraform.program, mirror, operator)
+        Real(path, "acme", terraform.program, mirror, operator)
         return terraform_commands(path, path / "mirror.tfrc")
 
     def terraform_commands(path, configuration):
@@ -111,7 +111,7 @@ class Peak:
 
     def __init__(self, pid):
         self.pid, self.most, self.over = pid, 0, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
+        self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
 
     def watch(self):

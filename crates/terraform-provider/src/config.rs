@@ -16,7 +16,7 @@ pub(crate) struct Configured {
     pub(crate) home: Region,
 }
 
-/// Gets ready. Nothing is sent yet, unless a role is to be assumed.
+/// Gets ready. Nothing is sent yet, unless a role is to be assumed, or accounts are told apart.
 pub(crate) async fn configure(config: &Fields) -> Result<Configured, Trouble> {
     refuse_what_is_not_there(config)?;
     let home = home(config)?;
@@ -29,11 +29,26 @@ pub(crate) async fn configure(config: &Fields) -> Result<Configured, Trouble> {
     if let Actor::Role(role) = &actor {
         aws.assume(role).await?;
     }
+    check_account(&aws, &actor, &texts(config, "allowed_account_ids")).await?;
     Ok(Configured { aws, actor, home })
 }
 
 fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).and_then(Value::text).filter(|text| !text.is_empty())
+}
+
+async fn check_account(aws: &AwsProvider, actor: &Actor, allowed: &[&str]) -> Result<(), Trouble> {
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    let account = aws.identity(actor).await?.account.to_string();
+    if allowed.contains(&account.as_str()) {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        "Another account",
+        format!("the credentials are of {account}, which `allowed_account_ids` leaves out"),
+    ))
 }
 
 fn home(config: &Fields) -> Result<Region, Trouble> {
@@ -75,15 +90,22 @@ fn actor(config: &Fields) -> Result<Actor, Trouble> {
     }
 }
 
+fn texts<'a>(fields: &'a Fields, name: &str) -> Vec<&'a str> {
+    items(fields, name).iter().filter_map(Value::text).collect()
+}
+
 fn blocks<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a Fields> {
-    let items = match fields.get(name) {
-        Some(Value::List(items)) => items.as_slice(),
-        _ => &[],
-    };
-    items.iter().filter_map(|item| match item {
+    items(fields, name).iter().filter_map(|item| match item {
         Value::Map(fields) => Some(fields),
         _ => None,
     })
+}
+
+fn items<'a>(fields: &'a Fields, name: &str) -> &'a [Value] {
+    match fields.get(name) {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
 }
 
 /// What would be passed over in silence otherwise.
