@@ -5,7 +5,9 @@ also be what is recorded. Elsewhere its recorded answers are taken. `KEYWRIGHT_R
 """
 
 import json
+import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -89,6 +91,25 @@ def test_both_refuse(program, terraform, record, folder, case):
     errors = [it for it in json.loads(ours.stdout)["diagnostics"] if it["severity"] == "error"]
     # What is the matter with them is worded at more length there.
     assert set(theirs["refused"]) & set(re.findall(r"\w+", json.dumps(errors))), (theirs, errors)
+
+
+@pytest.mark.parametrize("example", ["complete", "dev", "stage", "prod"])
+def test_both_read_the_examples(program, terraform, folder, tmp_path, example):
+    """With root off the module asks that whoever runs Terraform be named, which the examples leave to keywright."""
+    terraform.required()
+    _, operator = folder
+    (tmp_path / "modules").symlink_to(MODULE.parent)
+    (tmp_path / "examples").mkdir()
+    ours = pathlib.Path(shutil.copytree(ROOT / "examples" / example, tmp_path / "examples" / example, ignore=shutil.ignore_patterns(".*")))
+    terraform.run(ours, operator, "get")
+    terraform.run(ours, operator, "validate")
+    planned = terraform.run(ours, operator, "plan", "-input=false", "-out=tfplan", "-no-color", check=False)
+    if planned.returncode:
+        assert planned.stderr.count("Error:") == 1 and "must be named by the" in planned.stderr, planned.stderr
+        return
+    mine = keywright(program, ours, operator, {})
+    assert mine.returncode == 0, mine.stdout
+    assert list(differences(told(terraform.shown(ours, operator, "tfplan")), told(json.loads(mine.stdout)))) == []
 
 
 def test_a_plan_that_differs_is_found(record):
