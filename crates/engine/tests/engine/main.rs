@@ -7,6 +7,7 @@ mod drift;
 mod fake;
 mod keys;
 mod modules;
+mod outputs;
 mod plans;
 mod proofs;
 mod states;

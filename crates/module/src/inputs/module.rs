@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use crate::findings::Acceptance;
+use crate::read::OutputBlocks;
 
 use super::names::{
     DecryptThreshold, DeletionWindow, Environment, IamPrincipal, LogGroupName, NamePrefix, RotationPeriod, TopicArn,
@@ -18,6 +21,8 @@ pub struct Module {
     pub(crate) place: Span,
     /// What was found while reading, and is no error.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// The outputs of all that was read with it.
+    pub(crate) output_blocks: Arc<OutputBlocks>,
 }
 
 impl Module {
