@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CASES = json.loads((ROOT / "conformance" / "inputs" / "outputs.json").read_text())
+GIVEN = json.loads((ROOT / "conformance" / "inputs" / "outputs.json").read_text())
+CASES = GIVEN["cases"]
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,7 @@ def written(tmp_path_factory):
         pytest.skip("NOT RUN: no terraform on this machine")
     folder = tmp_path_factory.mktemp("outputs")
     blocks = [f'output "case{at}" {{\n  value = {case["expression"]}\n}}\n' for at, case in enumerate(CASES)]
+    blocks += [f'variable "{name}" {{\n  {body}\n}}\n' for name, body in GIVEN["variables"].items()]
     (folder / "main.tf").write_text("".join(blocks))
     for arguments in [["init", "-input=false"], ["apply", "-auto-approve", "-input=false", "-no-color"]]:
         done = subprocess.run([terraform, *arguments], cwd=folder, capture_output=True, text=True)

@@ -149,8 +149,9 @@ impl Cty {
             (Self::Set(inner), Kind::List(items)) => {
                 let mut items: Vec<Given> = items.into_iter().map(|item| inner.give(item)).collect();
                 distinct(&mut items);
-                // Sets of anything else are written in the order of Terraform's hashes.
-                let is_ordered = items.len() < 2 || matches!(**inner, Self::String | Self::Number | Self::Bool);
+                // Sets of anything else, and with nulls, are written in the order of Terraform's hashes.
+                let is_plain = matches!(**inner, Self::String | Self::Number | Self::Bool);
+                let is_ordered = items.len() < 2 || (is_plain && !items.iter().any(Given::is_null));
                 is_ordered.then_some(Kind::List(items))?
             }
             (Self::Tuple(kinds), Kind::List(items)) if kinds.len() == items.len() => {

@@ -446,8 +446,12 @@ fn join(call: &Call<'_>) -> Outcome {
 
 fn split(call: &Call<'_>) -> Outcome {
     let (separator, text) = (call.text(0)?, call.text(1)?);
-    let parts: Vec<&str> = if text.is_empty() { Vec::new() } else { text.split(separator.as_str()).collect() };
-    Ok(call.value(Kind::List(parts.into_iter().map(|part| call.text_value(part.to_owned())).collect())))
+    let parts: Vec<String> = match (text.as_str(), separator.as_str()) {
+        ("", _) => Vec::new(),
+        (text, "") => text.chars().map(String::from).collect(),
+        (text, separator) => text.split(separator).map(str::to_owned).collect(),
+    };
+    Ok(call.value(Kind::List(parts.into_iter().map(|part| call.text_value(part)).collect())))
 }
 
 fn replace(call: &Call<'_>) -> Outcome {

@@ -272,7 +272,11 @@ impl Conversion<'_> {
             Some(Kind::Number(number)) if value.as_str().is_some() => {
                 value = Given { sensitive: value.sensitive, ..Given::written_number(number, value.span) };
             }
-            Some(kind) => value.kind = kind,
+            Some(kind) => {
+                let is_number = matches!(kind, Kind::Number(_));
+                value.declared = value.declared.filter(|_| is_number);
+                value.kind = kind;
+            }
             None => self.mismatch(wanted, &value, path),
         }
         value

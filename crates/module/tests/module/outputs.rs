@@ -43,11 +43,18 @@ fn one(value: &str, arn: Option<&str>) -> Result<RootOutput, String> {
 
 #[test]
 fn values_and_types_are_those_that_terraform_writes() {
-    let cases: Vec<Value> =
-        serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("cases");
+    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let cases = all["cases"].as_array().expect("cases");
+    let variables: String = all["variables"]
+        .as_object()
+        .expect("variables")
+        .iter()
+        .map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")))
+        .collect();
     let check = |case: &&Value| {
         let expression = case["expression"].as_str().expect("an expression");
-        let found = match one(expression, None) {
+        let text = format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n");
+        let found = match output(&blocks(&text), None) {
             Ok(output) => output,
             Err(_) if case["left_alone"] == json!(true) => return true,
             Err(because) => {
