@@ -29,6 +29,7 @@ pub struct OutputChange {
 
 /// An output in a state. Terraform keeps none that is null.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StoredOutput {
     /// Its value; null if it is not there.
     pub value: Value,
@@ -36,7 +37,6 @@ pub struct StoredOutput {
     #[serde(rename = "type")]
     pub kind: Value,
     /// Whether it is not to be shown.
-    #[serde(default)]
     pub sensitive: bool,
 }
 

@@ -700,15 +700,18 @@ pub(crate) fn number_of(value: &Given) -> Result<f64, Diagnostic> {
     }
 }
 
-/// The value of a conditional, of the type that both its sides can have.
+/// The value of a conditional, of the type that both its sides can have. It waits for a side that decides the type.
 fn beside(chosen: Given, other: Option<Given>) -> Given {
     let Some(other) = other else { return chosen };
-    let (kind, other) = (Cty::of(&chosen), Cty::of(&other));
-    match (&kind, &other) {
-        (_, Cty::Dynamic) => chosen,
-        (Cty::Dynamic, _) => other.give(chosen),
-        _ => Cty::unified(&[kind, other]).unwrap_or(Cty::Untold).give(chosen),
+    if other.holds_untyped() {
+        return Given { kind: Kind::Unknown, declared: None, ..chosen };
     }
+    let whole = match (Cty::of(&chosen), Cty::of(&other)) {
+        (kind, Cty::Dynamic) => kind,
+        (Cty::Dynamic, other) => other,
+        (kind, other) => Cty::unified(&[kind, other]).unwrap_or(Cty::Untold),
+    };
+    whole.give(chosen)
 }
 
 /// Tells whether all of the values are known.

@@ -120,6 +120,16 @@ impl Given {
         }
     }
 
+    /// Whether it, or anything in it, is neither known yet nor of a known type.
+    pub(crate) fn holds_untyped(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown => self.declared.is_none(),
+            Kind::List(items) => items.iter().any(Self::holds_untyped),
+            Kind::Map(fields) => fields.values().any(|field| field.value.holds_untyped()),
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }

@@ -177,9 +177,19 @@ impl Block {
         if value.holds_secrets() && !self.sensitive {
             return Err("it holds a sensitive value, and does not say `sensitive = true`".to_owned());
         }
-        let unknown = value.unknown_to_json();
-        let kind = Cty::of(&value).to_json().ok_or("Terraform may write its value or type in another way")?;
-        Ok(RootOutput { value: Resolved { value: value.to_json(), unknown }, kind, sensitive: self.sensitive })
+        let output = |value: &Given, kind| RootOutput {
+            value: Resolved { value: value.to_json(), unknown: value.unknown_to_json() },
+            kind,
+            sensitive: self.sensitive,
+        };
+        match Cty::of(&value).to_json() {
+            Some(kind) => Ok(output(&value, kind)),
+            // Its type may depend on what is not known yet.
+            None if value.holds_unknown() => {
+                Ok(output(&Given::new(Kind::Unknown, value.span), serde_json::Value::Null))
+            }
+            None => Err("Terraform may write its value or type in another way".to_owned()),
+        }
     }
 }
 
@@ -204,7 +214,7 @@ impl ModuleOutput {
         if self.resolved.is_known() {
             return self.kind.cty(&self.resolved.value).read(&self.resolved.value, span);
         }
-        Given::new(Kind::Unknown, span.clone())
+        Given { declared: Some(self.kind.cty(&json!(""))), ..Given::new(Kind::Unknown, span.clone()) }
     }
 }
 

@@ -96,6 +96,10 @@ fn what_depends_on_what_is_to_be_made_is_known_in_parts() {
             json!(true),
             json!("alias/b A"),
         ),
+        ("true ? 1 : module.kms.arn", json!("1"), json!(false), json!("1")),
+        ("true ? [1] : [upper(module.kms.arn)]", json!(null), json!(true), json!(["1"])),
+        ("true ? [\"x\"] : split(\":\", module.kms.arn)", json!(null), json!(true), json!(["x"])),
+        ("true ? [split(\":\", module.kms.arn)] : [[\"x\"]]", json!([null]), json!([true]), json!([["A"]])),
         ("false && module.kms.arn == \"A\"", json!(false), json!(false), json!(false)),
     ];
     for (expression, before, unknown, after) in cases {
