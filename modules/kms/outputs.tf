@@ -60,5 +60,5 @@ output "s3_replication_role_arn" {
 
 output "kms_key_policy" {
   description = "The primary key's policy, as JSON"
-  value       = local.key_policies["primary"]
+  value       = aws_kms_key_policy.general_encryption_key_policy.policy
 }

@@ -128,7 +128,7 @@ def applied(program, operator_environment, tmp_path_factory):
     shutil.copytree(ROOT / "examples" / "complete", folder, dirs_exist_ok=True)
     make_what_the_example_names(operator_environment)
     run(program, operator_environment, "apply", str(folder), "--auto-approve")
-    outputs = json.loads(run(program, operator_environment, "output", str(folder), "--json"))
+    outputs = json.loads(run(program, operator_environment, "output", str(folder), "--module", "kms", "--json"))
     return {"folder": str(folder), **{name: output["value"] for name, output in outputs.items()}}
 
 

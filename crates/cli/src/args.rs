@@ -51,7 +51,7 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when nothing is found, with 2 when something is, and with 1 on errors.
     Doctor(DoctorArguments),
-    /// Print the outputs that the state holds
+    /// Print the outputs that the state holds, or with `--module` those of a module
     Output(OutputArguments),
     /// Show the state, or a saved plan
     Show(ShowArguments),
@@ -478,14 +478,10 @@ pub(crate) struct OutputArguments {
     /// The folder, then perhaps the name of one output: `keywright output [DIR] [NAME]`
     #[arg(value_name = "DIR|NAME", num_args = 0..=2)]
     pub(crate) words: Vec<String>,
-    /// The state of the embedded AWS
-    #[arg(long)]
-    pub(crate) local: bool,
-    /// Print JSON
-    #[arg(long, conflicts_with = "raw")]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) configuration: InFolder,
     /// Print one text without quotes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) raw: bool,
 }
 

@@ -3,19 +3,20 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Diagnostic, Diagnostics, ModuleName, ResourceKind};
-use keywright_module::{Acceptance, Desired, Found, settle};
+use keywright_module::{Acceptance, Desired, Found, ModuleOutput, settle};
 use keywright_policy::{Document, PolicyKind, Principal};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::address::InstanceKey;
-use crate::apply::{self, Cancel, Event, Report, Run, outputs, recover};
+use crate::apply::{self, Cancel, Event, Report, Run, recover};
 use crate::authority;
 use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
 use crate::facts::Facts;
 use crate::import::{self, ImportFrom, Imported};
 use crate::plan::{
-    Action, Basis, Mode, Move, Plan, ResourceChange, Scope, differences, find_moves, find_reinstated, plan, scope,
+    Action, Basis, Mode, Move, Plan, ResourceChange, Scope, differences, find_moves, find_reinstated, handed_out,
+    known_in, plan, scope,
 };
 use crate::provider::{Actor, Attributes, Provider};
 use crate::refresh::{KeyReader, list_grants, readers, refresh, take_in};
@@ -162,7 +163,7 @@ impl Engine {
         let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Vec::new() };
         let mut planned = self.plan_opened(opened, std::slice::from_ref(desired), Mode::Normal).await?;
         import::refuse_unfit(&planned.plan, desired)?;
-        import::keep_outputs(&mut state, &mut planned.plan, desired);
+        import::keep_outputs(&mut state, &mut planned.plan);
         planned.plan.findings.extend(notes);
         self.store.back_up()?;
         self.store.save(&mut state)?;
@@ -263,12 +264,12 @@ impl Engine {
         apply::apply(run).await
     }
 
-    /// The outputs of each module, from the state alone.
+    /// What each module hands out, by what the state has of its resources.
     ///
     /// # Errors
     /// When the state cannot be read.
-    pub fn outputs(&self) -> Result<IndexMap<String, Map<String, Value>>, StateError> {
-        Ok(outputs(&self.store.load()?))
+    pub fn module_outputs(&self, desired: &[Desired]) -> Result<IndexMap<ModuleName, Vec<ModuleOutput>>, StateError> {
+        Ok(module_outputs(&self.store.load()?, desired))
     }
 
     /// The state.
@@ -485,6 +486,11 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("store", &self.store).field("options", &self.options).finish_non_exhaustive()
     }
+}
+
+/// What each module hands out, by what a state has of its resources.
+pub fn module_outputs(state: &State, desired: &[Desired]) -> IndexMap<ModuleName, Vec<ModuleOutput>> {
+    known_in(&handed_out(desired), state)
 }
 
 /// The modules that a state has something of.

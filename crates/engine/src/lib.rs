@@ -26,14 +26,14 @@ mod saved;
 mod schema;
 mod state;
 
-pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report, output_type};
+pub use apply::{Applied, Cancel, Doing, Event, Failed, Happening, Left, Report};
 pub use drift::{Change, Departure, DriftReport, Outlook, OwnedGrant, PolicyOf};
-pub use engine::{Engine, Options, Planned, modules_of};
+pub use engine::{Engine, Options, Planned, module_outputs, modules_of};
 pub use error::EngineError;
 pub use import::{ImportFrom, Imported};
 pub use plan::{
     Action, Administrator, Bridge, Claim, Conclusion, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move,
-    OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, access_json,
+    OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, StoredOutput, access_json,
 };
 pub use provider::*;
 pub use refresh::KeyReader;

@@ -1,17 +1,20 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keywright_model::{AccountId, Arn};
+use keywright_module::OutputBlocks;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::facts::Facts;
 use crate::plan::{
-    Administrator, KeyPolicyChange, Mode, Move, OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, Scope,
+    Administrator, HandedOut, KeyPolicyChange, Mode, Move, OutputChange, Plan, PrerequisiteChange, Proof,
+    ResourceChange, Scope,
 };
 use crate::provider::{Actor, CallerIdentity};
 use crate::state::State;
 
-/// A plan in a file: what is to be done, and what it was made from. It holds no secret.
+/// A plan in a file: what is to be done, and what it was made from. It holds no secret but what sensitive outputs hand out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedPlan {
     format: String,
@@ -22,6 +25,8 @@ pub struct SavedPlan {
     mode: Mode,
     changes: Vec<ResourceChange>,
     outputs: Vec<OutputChange>,
+    output_blocks: OutputBlocks,
+    handed_out: Vec<HandedOut>,
     key_policies: Vec<KeyPolicyChange>,
     prerequisites: Vec<PrerequisiteChange>,
     administrators: Vec<Administrator>,
@@ -62,6 +67,8 @@ impl SavedPlan {
             mode: plan.mode,
             changes: plan.changes.clone(),
             outputs: plan.outputs.clone(),
+            output_blocks: plan.output_blocks.as_ref().clone(),
+            handed_out: plan.handed_out.clone(),
             key_policies: plan.key_policies.clone(),
             prerequisites: plan.prerequisites.clone(),
             administrators: plan.administrators.clone(),
@@ -114,6 +121,8 @@ impl SavedPlan {
             drift: Vec::new(),
             drift_report: crate::drift::DriftReport::default(),
             outputs: self.outputs.clone(),
+            output_blocks: Arc::new(self.output_blocks.clone()),
+            handed_out: self.handed_out.clone(),
             key_policies: self.key_policies.clone(),
             prerequisites: self.prerequisites.clone(),
             administrators: self.administrators.clone(),

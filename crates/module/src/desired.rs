@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Diagnostic, ModuleName, Region};
 use keywright_policy::Document;
 
 use crate::findings::Acceptance;
+use crate::read::{OutputBlocks, OutputKind};
 use crate::value::Value;
 
 /// What should exist for one module, and what it will mean.
@@ -22,6 +25,8 @@ pub struct Desired {
     pub resources: Vec<DesiredResource>,
     /// The module's outputs, in the order of the README.
     pub outputs: IndexMap<&'static str, Output>,
+    /// The root outputs of all that was read with the module, which is the same for each of its modules.
+    pub output_blocks: Arc<OutputBlocks>,
     /// What must exist before a policy can name it, and is no resource of ours.
     pub prerequisites: Vec<Prerequisite>,
     /// Who administers the keys, and how.
@@ -53,6 +58,8 @@ pub struct DesiredResource {
 pub struct Output {
     /// Its value; null when what it describes is not made.
     pub value: Value,
+    /// Of which type it is.
+    pub kind: OutputKind,
     /// What it is, for people.
     pub description: &'static str,
 }

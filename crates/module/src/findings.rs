@@ -120,6 +120,7 @@ pub const FINDINGS: &[FindingInfo] = &[
     inputs("no-admin-role", "An input about the admin role has no effect: there is none"),
     binding(inputs("no-administrator", "Nobody is named who could change the key policy")),
     inputs("no-replica", "An input about the replica has no effect: there is none"),
+    binding(planned("output-left-alone", "The value of an output cannot be told, so that it stays as it is")),
     binding(planned("own-role", "This run is a session of a role that would go")),
     inputs("policy-too-large", "The trust policy needs a raised quota"),
     planned("public-access", "The key would be open to people whom the policy does not name"),

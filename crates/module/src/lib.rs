@@ -31,5 +31,7 @@ pub use inputs::{
 pub use load::load;
 pub use nearest::nearest;
 pub use policy::UNTIED_STATEMENTS;
-pub use read::{Assignment, Sources};
+pub use read::{
+    Assignment, LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput, Sources, holds_configuration,
+};
 pub use value::{Part, Reference, Resolved, Template, Value};

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use keywright_model::{Diagnostic, Diagnostics};
 
 use crate::compose::names::Names;
 use crate::inputs::{self, Module};
-use crate::read::{self, Sources};
+use crate::read::{self, Reading, Sources};
 
 /// Reads and checks the modules that are meant.
 ///
@@ -14,9 +16,9 @@ use crate::read::{self, Sources};
 /// evaluated, inputs that break a rule. The person who wrote the inputs can fix them.
 pub fn load(sources: &Sources) -> Result<Vec<Module>, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let arguments = read::read(sources, &mut diagnostics);
+    let Reading { modules: read, outputs } = read::read(sources, &mut diagnostics);
     let mut modules: Vec<Module> = Vec::new();
-    for arguments in arguments {
+    for arguments in read {
         match inputs::check(arguments) {
             Ok(module) => modules.push(module),
             Err(wrong) => diagnostics.extend(wrong),
@@ -25,6 +27,9 @@ pub fn load(sources: &Sources) -> Result<Vec<Module>, Diagnostics> {
     diagnostics.extend(collisions(&modules));
     if diagnostics.has_errors() {
         return Err(diagnostics);
+    }
+    if let Some(outputs) = outputs.map(Arc::new) {
+        modules.iter_mut().for_each(|module| module.output_blocks = Arc::clone(&outputs));
     }
     if let Some(first) = modules.first_mut() {
         first.warnings.splice(0..0, diagnostics);

@@ -1,13 +1,17 @@
 use std::collections::BTreeMap;
 
-use keywright_engine::{Action, Applied, Cancel, Doing, Event, Happening, Mode, Plan, Planned, Report, ResourceChange};
+use indexmap::IndexMap;
+use keywright_engine::{
+    Action, Applied, Cancel, Doing, Event, Happening, Mode, Plan, Planned, Report, ResourceChange, StoredOutput,
+};
 use keywright_model::{Diagnostic, Diagnostics, ResourceKind};
+use keywright_module::ModuleOutput;
 use serde_json::json;
 
 use super::plan::{options, show_text, told};
-use super::{End, saved};
+use super::{End, output, saved};
 use crate::args::{ApplyArguments, Configuration, Connection, DestroyArguments, Planning};
-use crate::render::{diagnostics, values};
+use crate::render::diagnostics;
 use crate::session::Session;
 use crate::ui;
 
@@ -75,7 +79,8 @@ async fn run_saved(arguments: &ApplyArguments) -> Result<End, Diagnostics> {
 async fn end(session: Session, planned: Planned, json: bool) -> Result<End, Diagnostics> {
     let plan = planned.plan().clone();
     let report = apply(&session, planned, json).await?;
-    let end = finish(&plan, &report, &session.calls(), json);
+    let has_blocks = session.desired.iter().any(|module| module.output_blocks.are_all());
+    let end = finish(&plan, &report, &session.calls(), json, has_blocks);
     session.close();
     Ok(end)
 }
@@ -163,12 +168,13 @@ fn capitalized(doing: Doing) -> String {
 }
 
 /// Tells what came of it.
-fn finish(plan: &Plan, report: &Report, calls: &BTreeMap<String, u64>, json: bool) -> End {
+fn finish(plan: &Plan, report: &Report, calls: &BTreeMap<String, u64>, json: bool, has_blocks: bool) -> End {
     let problems = report.diagnostics();
     if json {
         ui::data(&json!({
             "complete": report.is_complete(),
-            "outputs": report.outputs,
+            "outputs": outputs_data(report),
+            "modules": modules_data(report),
             "diagnostics": diagnostics::data(&problems),
             "aws_calls": calls,
         }));
@@ -176,7 +182,7 @@ fn finish(plan: &Plan, report: &Report, calls: &BTreeMap<String, u64>, json: boo
         ui::diagnose(&problems);
         let outcome = if report.is_complete() { "complete" } else { "incomplete" };
         ui::result(&format!("\nApply {outcome}! Resources: {}.", counts(plan, report)));
-        ui::result(&outputs(report));
+        ui::result(&outputs(report, has_blocks));
     }
     if report.is_complete() { End::Fine } else { End::Failed }
 }
@@ -204,15 +210,39 @@ fn is_made_by_policy(change: &ResourceChange, applied: &Applied) -> bool {
     applied.doing == Doing::PutPolicy && only_a_policy && change.address.to_string() == applied.address
 }
 
-fn outputs(report: &Report) -> String {
-    let several = report.outputs.len() > 1;
-    let mut text = String::new();
-    for (module, outputs) in &report.outputs {
-        text.push_str(&if several { format!("\nOutputs of {module}:\n\n") } else { "\nOutputs:\n\n".to_owned() });
-        let width = outputs.keys().map(String::len).max().unwrap_or(0);
-        for (name, value) in outputs {
-            text.push_str(&format!("{name:width$} = {}\n", values::output(name, value)));
-        }
+/// The outputs of the state; those of the modules where it has none of its own, or keeps a module's as one object.
+fn outputs(report: &Report, has_blocks: bool) -> String {
+    if has_blocks && !report.outputs.is_empty() {
+        return titled("Outputs:", &report.outputs);
     }
-    text
+    let several = report.modules.len() > 1;
+    let of_module = |(module, outputs)| {
+        let title = if several || has_blocks { format!("Outputs of {module}:") } else { "Outputs:".to_owned() };
+        titled(&title, &output::named(&[(module, outputs)].into_iter().collect()))
+    };
+    report.modules.clone().into_iter().map(of_module).collect()
+}
+
+fn titled(title: &str, outputs: &IndexMap<String, StoredOutput>) -> String {
+    format!("\n{title}\n\n{}\n", output::lines(outputs).join("\n"))
+}
+
+/// The same as data. Sensitive values stand in the state alone.
+fn outputs_data(report: &Report) -> serde_json::Value {
+    let described = |(name, stored): (&String, &StoredOutput)| {
+        let mut described = output::described(stored);
+        if let Some(fields) = described.as_object_mut().filter(|_| stored.sensitive) {
+            fields.remove("value");
+        }
+        (name.clone(), described)
+    };
+    serde_json::Value::Object(report.outputs.iter().map(described).collect())
+}
+
+fn modules_data(report: &Report) -> serde_json::Value {
+    let values = |outputs: &[ModuleOutput]| -> serde_json::Value {
+        serde_json::Value::Object(outputs.iter().map(|it| (it.name.clone(), it.resolved.value.clone())).collect())
+    };
+    let modules = report.modules.iter().map(|(module, outputs)| (module.to_string(), values(outputs)));
+    serde_json::Value::Object(modules.collect())
 }

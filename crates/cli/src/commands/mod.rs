@@ -99,7 +99,7 @@ pub(crate) fn wants_json(arguments: &Arguments) -> bool {
         Command::Prove(arguments) => arguments.subject.configuration.0.json,
         Command::Permissions(arguments) => arguments.configuration.json,
         Command::Doctor(arguments) => arguments.configuration.json,
-        Command::Output(arguments) => arguments.json,
+        Command::Output(arguments) => arguments.configuration.0.json,
         Command::Show(arguments) => arguments.json,
         Command::State(arguments) => matches!(arguments.command, StateCommand::List { json: true, .. }),
         Command::Schema | Command::Local(_) | Command::Completions { .. } => false,

@@ -147,8 +147,8 @@ impl<'a> Rehearsed<'a> {
     }
 
     async fn outputs(&self) -> Result<Map<String, Value>, Diagnostics> {
-        let outputs = self.engine().await?.outputs().map_err(|error| error.diagnostic())?;
-        Ok(outputs.into_iter().next().map(|(_, outputs)| outputs).unwrap_or_default())
+        let outputs = self.engine().await?.module_outputs(&self.desired).map_err(|error| error.diagnostic())?;
+        Ok(outputs.into_values().flatten().map(|output| (output.name, output.resolved.value)).collect())
     }
 
     /// An engine with sessions of its own: the clock may have moved since the last one.

@@ -215,30 +215,94 @@ fn outputs(plan: &Plan) -> String {
     if changed.is_empty() {
         return String::new();
     }
-    let width = changed.iter().map(|output| output.name.chars().count()).max().unwrap_or(0);
     let mut text = String::from("Changes to outputs:\n");
-    for output in changed {
-        let _ = writeln!(text, "  {}", output_line(output, width));
+    for line in output_lines(&changed) {
+        let _ = writeln!(text, "  {line}");
     }
     text.push('\n');
     text
 }
 
-fn output_line(output: &OutputChange, width: usize) -> String {
-    let name = &output.name;
-    let after = match output.after_unknown {
-        Value::Bool(false) => short(name, &output.after),
-        _ => plan::UNKNOWN.to_owned(),
+fn output_lines(changed: &[&OutputChange]) -> Vec<String> {
+    let width = changed.iter().map(|output| output.name.chars().count()).max().unwrap_or(0);
+    let line = |output: &&OutputChange| {
+        let OutputChange { name, before, after, after_unknown } = output;
+        if output.is_sensitive() {
+            return format!(
+                "{} {name:width$} = (sensitive value)",
+                output_sign(&before.value, &after.value, after_unknown)
+            );
+        }
+        let same = before.value == after.value && *after_unknown == Value::Bool(false);
+        let note = if same { " # (its type changes)" } else { "" };
+        format!("{}{note}", output_line(name, width, &before.value, &after.value, after_unknown, 2))
     };
-    match &output.before {
-        Value::Null => format!("+ {name:width$} = {after}"),
-        before if after == "null" => format!("- {name:width$} = {} -> null", short(name, before)),
-        before => format!("~ {name:width$} = {} -> {after}", short(name, before)),
+    changed.iter().map(line).collect()
+}
+
+fn output_sign(before: &Value, after: &Value, unknown: &Value) -> char {
+    match (before, after) {
+        (Value::Null, _) => '+',
+        (_, Value::Null) if *unknown == Value::Bool(false) => '-',
+        _ => '~',
     }
 }
 
-fn short(name: &str, value: &Value) -> String {
-    if name.ends_with("policy") && value.is_string() { plan::POLICY.to_owned() } else { values::hcl(value, 4) }
+/// What happens to an output, or to a field of one. Of an object, only what changes is told.
+fn output_line(name: &str, width: usize, before: &Value, after: &Value, unknown: &Value, indent: usize) -> String {
+    let sign = output_sign(before, after, unknown);
+    let head = format!("{sign} {name:width$} = ");
+    match (before, after) {
+        (Value::Object(_) | Value::Null, Value::Object(fields)) if *unknown != Value::Bool(true) => {
+            format!("{head}{}", object_lines(before, fields, unknown, indent))
+        }
+        (Value::Null, _) => format!("{head}{}", partly_known(name, after, unknown, indent)),
+        _ if sign == '-' => format!("{head}{} -> null", short(name, before, indent)),
+        _ if before == after && *unknown == Value::Bool(false) => format!("{head}{}", short(name, after, indent)),
+        _ => format!("{head}{} -> {}", short(name, before, indent), partly_known(name, after, unknown, indent)),
+    }
+}
+
+fn object_lines(before: &Value, after: &serde_json::Map<String, Value>, unknown: &Value, indent: usize) -> String {
+    let null = Value::Null;
+    let known = Value::Bool(false);
+    let field = |object: &Value, name: &str, otherwise: &Value| object.get(name).unwrap_or(otherwise).clone();
+    let gone = before.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| !after.contains_key(*name));
+    let names: Vec<&String> = after.keys().chain(gone).collect();
+    let parts = |name: &str| {
+        (field(before, name, &null), after.get(name).cloned().unwrap_or_default(), field(unknown, name, &known))
+    };
+    let (changed, same): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| {
+        let (before, after, unknown) = parts(name);
+        before != after || unknown != known
+    });
+    let width = changed.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let blank = " ".repeat(indent + 4);
+    let mut text = "{\n".to_owned();
+    for name in changed {
+        let (before, after, unknown) = parts(name);
+        let _ = writeln!(text, "{blank}{}", output_line(name, width, &before, &after, &unknown, indent + 4));
+    }
+    if !same.is_empty() {
+        let _ = writeln!(text, "{blank}  # ({} unchanged hidden)", same.len());
+    }
+    text.push_str(&format!("{}}}", " ".repeat(indent + 2)));
+    text
+}
+
+fn partly_known(name: &str, value: &Value, unknown: &Value, indent: usize) -> String {
+    match unknown {
+        Value::Bool(false) => short(name, value, indent),
+        _ => values::partly_known(&values::brief(value), unknown, indent + 2),
+    }
+}
+
+fn short(name: &str, value: &Value, indent: usize) -> String {
+    if name.ends_with("policy") && value.is_string() {
+        plan::POLICY.to_owned()
+    } else {
+        values::hcl(&values::brief(value), indent + 2)
+    }
 }
 
 fn counts(plan: &Plan) -> String {
@@ -256,7 +320,43 @@ const LINE: usize = 100;
 
 #[cfg(test)]
 mod tests {
+    use keywright_engine::StoredOutput;
+    use serde_json::json;
+
     use super::*;
+
+    fn check(before: Value, after: Value, unknown: Value, expect: &str) {
+        let stored = |value: Value, kind: &str| StoredOutput { value, kind: json!(kind), sensitive: false };
+        let change = OutputChange {
+            name: "o".to_owned(),
+            before: stored(before, "x"),
+            after: stored(after, "y"),
+            after_unknown: unknown,
+        };
+        assert_eq!(output_lines(&[&change]), [expect]);
+    }
+
+    #[test]
+    fn of_outputs_only_what_changes_is_told() {
+        check(json!(null), json!(null), json!(true), "+ o = (known after apply)");
+        check(json!("a"), json!(null), json!(true), "~ o = \"a\" -> (known after apply)");
+        check(json!("a"), json!(null), json!(false), "- o = \"a\" -> null");
+        check(json!(["a"]), json!(["a"]), json!(false), "~ o = [\n        \"a\",\n    ] # (its type changes)");
+        check(
+            json!({"a": 1, "b": "x", "old": true}),
+            json!({"a": 1, "b": "y", "c": null, "d": null}),
+            json!({"c": true}),
+            "~ o = {\n      ~ b   = \"x\" -> \"y\"\n      + c   = (known after apply)\n      - old = true -> null\n        # (2 unchanged hidden)\n    }",
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_sensitive_output_is_told() {
+        let before = StoredOutput { value: json!("hunter1"), kind: json!("string"), sensitive: true };
+        let after = StoredOutput { value: json!("hunter2"), kind: json!("string"), sensitive: false };
+        let change = OutputChange { name: "p".to_owned(), before, after, after_unknown: json!(false) };
+        assert_eq!(output_lines(&[&change]), ["~ p = (sensitive value)"]);
+    }
 
     #[test]
     fn families_of_actions_are_named_by_their_pattern_only_where_all_are_meant() {

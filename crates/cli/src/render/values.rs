@@ -22,12 +22,51 @@ pub(crate) fn hcl(value: &Value, indent: usize) -> String {
     }
 }
 
+/// The same, of a value of which parts are known only after apply.
+pub(crate) fn partly_known(value: &Value, unknown: &Value, indent: usize) -> String {
+    let known = Value::Bool(false);
+    match (value, unknown) {
+        (_, Value::Bool(true)) => super::plan::UNKNOWN.to_owned(),
+        (Value::Array(items), Value::Array(unknown)) => {
+            let lines = items
+                .iter()
+                .zip(unknown)
+                .map(|(item, unknown)| format!("{},", partly_known(item, unknown, indent + STEP)));
+            block('[', ']', lines, indent)
+        }
+        (Value::Object(fields), Value::Object(unknown)) => {
+            let width = fields.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+            let lines = fields.iter().map(|(name, value)| {
+                let value = partly_known(value, unknown.get(name).unwrap_or(&known), indent + STEP);
+                format!("{name:width$} = {value}")
+            });
+            block('{', '}', lines, indent)
+        }
+        _ => hcl(value, indent),
+    }
+}
+
 /// The value of an output. A policy's text is long and says little at a glance: only where to get it is told.
 pub(crate) fn output(name: &str, value: &Value) -> String {
     if name.ends_with("_policy") && value.is_string() {
         return format!("(policy document: `keywright output DIR {name} --raw` prints it)");
     }
-    hcl(value, 0)
+    hcl(&brief(value), 0)
+}
+
+/// The value without the texts of policies in it.
+pub(crate) fn brief(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(brief).collect(),
+        Value::Object(fields) => {
+            let field = |(name, field): (&String, &Value)| match field {
+                Value::String(_) if name.ends_with("_policy") => (name.clone(), super::plan::POLICY.into()),
+                _ => (name.clone(), brief(field)),
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        _ => value.clone(),
+    }
 }
 
 /// A text in quotes, with what would end or break it escaped.
@@ -61,5 +100,23 @@ mod tests {
         assert_eq!(hcl(&json!({"a": [1], "bc": {}}), 2), "{\n      a  = [\n          1,\n      ]\n      bc = {}\n  }");
         assert_eq!(hcl(&json!("a\"b"), 0), r#""a\"b""#);
         assert_eq!(hcl(&json!(null), 0), "null");
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_in_its_place() {
+        let (value, unknown) = (json!({"a": null, "b": [1, null]}), json!({"a": true, "b": [false, true]}));
+        let expect = "{\n    a = (known after apply)\n    b = [\n        1,\n        (known after apply),\n    ]\n}";
+        assert_eq!(partly_known(&value, &unknown, 0), expect);
+        assert_eq!(partly_known(&json!(1), &json!(false), 0), "1");
+    }
+
+    #[test]
+    fn outputs_do_not_print_the_texts_of_policies() {
+        let value = json!({"kms_key_policy": "{}", "kms_key_id": "x"});
+        assert_eq!(
+            output("whole", &value),
+            "{\n    kms_key_policy = \"policy document\"\n    kms_key_id     = \"x\"\n}"
+        );
+        assert!(output("kms_key_policy", &json!("{}")).contains("--raw"));
     }
 }

@@ -55,9 +55,9 @@ impl Folder {
         self.local("destroy", &["--auto-approve"]).succeeds()
     }
 
-    /// The outputs that the state holds.
+    /// What the module hands out.
     pub(crate) fn outputs(&self) -> Value {
-        let said = self.local("output", &["--json"]).succeeds().stdout;
+        let said = self.local("output", &["--module", "kms", "--json"]).succeeds().stdout;
         serde_json::from_str(&said).expect("outputs as JSON")
     }
 

@@ -20,6 +20,7 @@ mod folder;
 mod import;
 mod lifecycle;
 mod moves;
+mod outputs;
 mod permissions;
 mod prove;
 mod rehearse;

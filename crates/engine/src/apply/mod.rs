@@ -17,14 +17,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use keywright_module::Reference;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(crate) use recover::recover;
 pub use report::{Applied, Doing, Event, Failed, Happening, Left, Report};
 
 use crate::address::InstanceKey;
 use crate::error::EngineError;
-use crate::plan::{Action, Plan, ResourceChange, Step, Work, steps};
+use crate::plan::{Action, Plan, ResourceChange, Step, Work, known_in, put_outputs, steps};
 use crate::provider::{Actor, Attributes, CreationToken, Provider};
 use crate::refresh::key_of;
 use crate::state::{Journal, State, StateStore};
@@ -290,7 +290,9 @@ impl<'a> Execution<'a> {
             .collect();
         self.report.left = left;
         self.report.cancelled = self.run.cancel.is_cancelled() && !self.report.left.is_empty();
-        self.report.outputs = outputs(&self.run.state);
+        self.report.outputs = self.run.state.stored_outputs();
+        self.report.modules = known_in(&self.run.plan.handed_out, &self.run.state);
+        self.report.modules.retain(|module, _| self.run.state.held_in(module).next().is_some());
         self.report.serial = self.run.state.serial;
         Ok(self.report)
     }
@@ -298,19 +300,8 @@ impl<'a> Execution<'a> {
     fn update_outputs(&mut self) {
         let plan = self.run.plan;
         let before = self.run.state.outputs.clone();
-        let mut modules: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-        for output in &plan.outputs {
-            let value = output.value.resolve(&|reference: &Reference| look_up(&self.run.state, reference)).value;
-            modules.entry(output.module.to_string()).or_default().insert(output.name.clone(), value);
-        }
-        for scope in &plan.scopes {
-            let name = scope.module.to_string();
-            let is_there = self.run.state.held_in(&scope.module).next().is_some();
-            match modules.remove(&name).filter(|_| is_there) {
-                Some(values) => self.run.state.outputs.insert(name, output(values)),
-                None => self.run.state.outputs.remove(&name),
-            };
-        }
+        let is_complete = self.progress.iter().all(|progress| *progress == Progress::Done);
+        put_outputs(&mut self.run.state, &plan.outputs, &plan.output_blocks, &plan.handed_out, is_complete);
         self.run.dirty |= before != self.run.state.outputs;
     }
 
@@ -405,32 +396,4 @@ impl<'a> Execution<'a> {
 
 pub(crate) fn look_up(state: &State, reference: &Reference) -> Option<Value> {
     state.attributes(&reference.address)?.get(reference.attribute).cloned()
-}
-
-/// The modules' outputs, as a state has them.
-pub(crate) fn outputs(state: &State) -> indexmap::IndexMap<String, Map<String, Value>> {
-    let object = |(name, output): (&String, &Value)| {
-        output.get("value").and_then(Value::as_object).map(|values| (name.clone(), values.clone()))
-    };
-    state.outputs.iter().filter_map(object).collect()
-}
-
-/// An object as an output of a root module.
-pub(crate) fn output(values: Map<String, Value>) -> Value {
-    let value = Value::Object(values);
-    json!({"value": value, "type": output_type(&value)})
-}
-
-/// The type of an output's value, as Terraform writes it in states and in `output -json`.
-pub fn output_type(value: &Value) -> Value {
-    match value {
-        Value::Null | Value::String(_) => json!("string"),
-        Value::Bool(_) => json!("bool"),
-        Value::Number(_) => json!("number"),
-        Value::Array(items) => json!(["tuple", items.iter().map(output_type).collect::<Vec<_>>()]),
-        Value::Object(fields) => {
-            let kinds: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), output_type(value))).collect();
-            json!(["object", kinds])
-        }
-    }
 }

@@ -2,10 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use keywright_model::{Diagnostic, Diagnostics};
-use serde_json::{Map, Value};
+use keywright_model::{Diagnostic, Diagnostics, ModuleName};
+use keywright_module::ModuleOutput;
 
-use crate::plan::{Action, ResourceChange};
+use crate::plan::{Action, ResourceChange, StoredOutput};
 
 /// Something that happens while a plan is carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +94,10 @@ pub struct Report {
     pub left: Vec<Left>,
     /// Whether the run was asked to end before it was through.
     pub cancelled: bool,
-    /// The outputs of each module, as the state has them now.
-    pub outputs: IndexMap<String, Map<String, Value>>,
+    /// The root outputs that the state holds now.
+    pub outputs: IndexMap<String, StoredOutput>,
+    /// What each module hands out, by what the state has of it.
+    pub modules: IndexMap<ModuleName, Vec<ModuleOutput>>,
     /// The state's serial.
     pub serial: u64,
 }

@@ -7,12 +7,10 @@ mod live;
 
 use keywright_model::{Address, Arn, Diagnostic, ResourceKind};
 use keywright_module::Desired;
-use serde_json::{Map, Value};
 
 pub(crate) use from_state::take;
 pub(crate) use live::find;
 
-use crate::apply::output;
 use crate::engine::Planned;
 use crate::error::EngineError;
 use crate::plan::{Action, Plan, ResourceChange, find_moves};
@@ -68,15 +66,13 @@ pub(crate) fn refuse_unfit(plan: &Plan, desired: &Desired) -> Result<(), EngineE
 }
 
 /// Where nothing is to be done, the outputs are what they will be.
-pub(crate) fn keep_outputs(state: &mut State, plan: &mut Plan, desired: &Desired) {
+pub(crate) fn keep_outputs(state: &mut State, plan: &mut Plan) {
     let is_idle = plan.active().next().is_none() && plan.key_policies.is_empty() && plan.prerequisites.is_empty();
-    if !is_idle {
-        return;
-    }
-    let values: Map<String, Value> = plan.outputs.iter().map(|it| (it.name.clone(), it.after.clone())).collect();
-    state.outputs.insert(desired.module.to_string(), output(values));
-    for output in &mut plan.outputs {
-        output.before = output.after.clone();
+    if is_idle {
+        for output in plan.outputs.iter_mut().filter(|it| !it.after.value.is_null()) {
+            state.put_output(&output.name, output.after.clone());
+            output.before = output.after.clone();
+        }
     }
 }
 

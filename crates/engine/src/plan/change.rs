@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use keywright_model::{Address, Arn, Diagnostic, Region, ResourceKind};
-use keywright_module::Value as Template;
+use keywright_module::{OutputBlocks, Value as Template};
 use keywright_policy::{Access, AccessChanges, access_changes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::outputs::{HandedOut, OutputChange};
 use super::proof::Proof;
 use crate::address::{self, InstanceKey};
 use crate::authority;
@@ -30,8 +33,10 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// The same, by what it means.
     pub drift_report: DriftReport,
-    /// The outputs of each module.
+    /// The root outputs of the state.
     pub outputs: Vec<OutputChange>,
+    pub(crate) output_blocks: Arc<OutputBlocks>,
+    pub(crate) handed_out: Vec<HandedOut>,
     /// The key policies that will be put.
     pub key_policies: Vec<KeyPolicyChange>,
     /// Service-linked roles that will be made.
@@ -140,25 +145,6 @@ pub struct Drift {
     pub after: Option<Attributes>,
     /// The attributes that differ.
     pub changed: Vec<String>,
-}
-
-/// What happens to an output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutputChange {
-    /// The module.
-    pub module: keywright_model::ModuleName,
-    /// The output's name.
-    pub name: String,
-    /// What it is for people.
-    pub description: String,
-    /// Its value in the state.
-    pub before: Value,
-    /// Its value afterwards; null where it is not known.
-    pub after: Value,
-    /// `false` if all of it is known, else as [`keywright_module::Resolved::unknown`].
-    pub after_unknown: Value,
-    #[serde(with = "super::template::one")]
-    pub(crate) value: Template,
 }
 
 /// A key policy that will be put.
@@ -328,13 +314,6 @@ impl Plan {
             }
         }
         counts
-    }
-}
-
-impl OutputChange {
-    /// Whether its value changes.
-    pub fn is_changed(&self) -> bool {
-        self.after_unknown != Value::Bool(false) || self.before != self.after
     }
 }
 

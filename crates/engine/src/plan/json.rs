@@ -6,7 +6,8 @@ use keywright_model::{Address, Index};
 use keywright_policy::{Access, Condition};
 use serde_json::{Map, Value, json};
 
-use super::change::{Action, Drift, KeyPolicyChange, OutputChange, Plan, ResourceChange};
+use super::change::{Action, Drift, KeyPolicyChange, Plan, ResourceChange};
+use super::outputs::OutputChange;
 use crate::provider::Attributes;
 use crate::schema::schema;
 
@@ -143,21 +144,58 @@ fn drift(drift: &Drift) -> Value {
 }
 
 fn output_change(output: &OutputChange) -> (String, Value) {
-    let action = match (output.is_changed(), &output.before) {
+    let OutputChange { name, before, after, after_unknown } = output;
+    let is_known = *after_unknown == json!(false);
+    let action = match (output.is_changed(), &before.value) {
         (false, _) => "no-op",
         (true, Value::Null) => "create",
-        (true, _) if output.after.is_null() && output.after_unknown == json!(false) => "delete",
+        (true, _) if after.value.is_null() && is_known => "delete",
         (true, _) => "update",
     };
     let change = json!({
         "actions": [action],
-        "before": output.before,
-        "after": output.after,
-        "after_unknown": output.after_unknown,
-        "before_sensitive": false,
-        "after_sensitive": false,
+        "before": before.value,
+        "after": known_value(&after.value, after_unknown),
+        "after_unknown": if is_known { json!(false) } else { unknown_shape(&after.value, after_unknown) },
+        "before_sensitive": output.is_sensitive(),
+        "after_sensitive": output.is_sensitive(),
     });
-    (format!("{}.{}", output.module, output.name), change)
+    (name.clone(), change)
+}
+
+/// What is known of a value: the rest is left out of objects, and is null in lists.
+fn known_value(value: &Value, unknown: &Value) -> Value {
+    match (value, unknown) {
+        (Value::Object(fields), Value::Object(not_known)) => {
+            let known = fields.iter().filter(|(name, _)| not_known.get(*name) != Some(&json!(true)));
+            let part = |(name, field): (&String, &Value)| {
+                (name.clone(), known_value(field, not_known.get(name).unwrap_or(&json!(false))))
+            };
+            Value::Object(known.map(part).collect())
+        }
+        (Value::Array(items), Value::Array(not_known)) => {
+            items.iter().zip(not_known).map(|(item, unknown)| known_value(item, unknown)).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
+/// `true` for what is not known, and the bare shape of what is.
+fn unknown_shape(value: &Value, unknown: &Value) -> Value {
+    match (value, unknown) {
+        (Value::Object(fields), Value::Object(not_known)) => {
+            let part = |(name, field): (&String, &Value)| match not_known.get(name) {
+                Some(unknown) => (name.clone(), unknown_shape(field, unknown)),
+                None => (name.clone(), shape(field)),
+            };
+            Value::Object(fields.iter().map(part).filter(|(_, shape)| *shape != json!(false)).collect())
+        }
+        (Value::Array(items), Value::Array(not_known)) => {
+            items.iter().zip(not_known).map(|(item, unknown)| unknown_shape(item, unknown)).collect()
+        }
+        (value, Value::Bool(false)) => shape(value),
+        (_, unknown) => unknown.clone(),
+    }
 }
 
 fn place(address: &Address) -> Map<String, Value> {

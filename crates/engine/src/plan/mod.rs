@@ -10,6 +10,7 @@ mod attributes;
 mod change;
 mod creators;
 mod json;
+mod outputs;
 mod place;
 mod policies;
 mod proof;
@@ -18,8 +19,8 @@ mod steps;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use indexmap::IndexMap;
 use keywright_model::{Address, Diagnostic, Diagnostics, Index, Region, ResourceKind};
 use keywright_module::{Desired, DesiredResource, Reference, Value as Template};
 use serde_json::Value;
@@ -27,6 +28,8 @@ use serde_json::Value;
 pub(crate) use attributes::{normalised_json, work_out};
 pub use change::*;
 pub use json::access_json;
+pub(crate) use outputs::{HandedOut, handed_out, known_in, put as put_outputs};
+pub use outputs::{OutputChange, StoredOutput};
 pub use proof::{Claim, Conclusion, Proof};
 pub(crate) use steps::{Step, Work, steps};
 
@@ -58,26 +61,32 @@ pub(crate) struct Basis<'a> {
 /// When a key that is wanted is on its way out, a role that a policy needs is missing, nobody could put a policy, or
 /// nobody could put another one afterwards.
 pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<Plan, Diagnostics> {
-    let mut planner = Planner { basis: &basis, errors: Diagnostics::new(), changes: Vec::new(), outputs: Vec::new() };
+    let mut planner = Planner::new(&basis);
     for module in desired {
         match mode {
             Mode::Normal => planner.plan_module(module),
             Mode::Destroy => planner.plan_destruction(module),
         }
     }
-    let (mut changes, outputs, errors) = (planner.changes, planner.outputs, planner.errors);
+    let Planner { mut changes, prospects, errors, .. } = planner;
     desired.iter().for_each(|module| creators::let_in(&mut changes, &basis, module));
+    let output_blocks = desired.first().map(|module| Arc::clone(&module.output_blocks)).unwrap_or_default();
+    let handed_out = handed_out(desired);
+    let modules = outputs::known(&handed_out, &|reference| look_up(&prospects, reference));
+    let (outputs, left_alone) = outputs::changes(basis.state, &output_blocks, &modules, mode);
     let mut plan = Plan {
         mode,
         changes,
         outputs,
+        output_blocks,
+        handed_out,
         key_policies: Vec::new(),
         prerequisites: Vec::new(),
         administrators: Vec::new(),
         proofs: Vec::new(),
         actors: key_actors(basis.facts),
         caller: basis.facts.caller.clone(),
-        findings: desired.iter().flat_map(|module| module.findings.clone()).collect(),
+        findings: desired.iter().flat_map(|module| module.findings.clone()).chain(left_alone).collect(),
         scopes: desired.iter().map(scope).collect(),
         drift: Vec::new(),
         drift_report: DriftReport::default(),
@@ -114,7 +123,7 @@ fn own_role(change: &ResourceChange) -> Diagnostic {
 
 /// What differs from what is desired, whether or not somebody could change it.
 pub(crate) fn differences(basis: &Basis<'_>, desired: &[Desired]) -> Vec<ResourceChange> {
-    let mut planner = Planner { basis, errors: Diagnostics::new(), changes: Vec::new(), outputs: Vec::new() };
+    let mut planner = Planner::new(basis);
     desired.iter().for_each(|module| planner.plan_module(module));
     planner.changes
 }
@@ -209,13 +218,17 @@ struct Planner<'a> {
     basis: &'a Basis<'a>,
     errors: Diagnostics,
     changes: Vec<ResourceChange>,
-    outputs: Vec<OutputChange>,
+    prospects: Prospects,
 }
 
 /// What the resources of a module will be, as far as it is worked out.
 type Prospects = BTreeMap<Address, Prospect>;
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(basis: &'a Basis<'a>) -> Self {
+        Self { basis, errors: Diagnostics::new(), changes: Vec::new(), prospects: Prospects::new() }
+    }
+
     fn plan_module(&mut self, desired: &Desired) {
         let graph = Graph::new(desired);
         let mut prospects = Prospects::new();
@@ -228,22 +241,11 @@ impl Planner<'_> {
         self.changes.extend(desired.resources.iter().filter_map(|resource| changes.remove(&resource.address)));
         let wanted: BTreeSet<_> = desired.resources.iter().map(|resource| &resource.address).collect();
         self.plan_deletions(&desired.module, &|key| key.deposed.is_some() || !wanted.contains(&key.address));
-        self.plan_outputs(desired, &prospects);
+        self.prospects.extend(prospects);
     }
 
     fn plan_destruction(&mut self, desired: &Desired) {
         self.plan_deletions(&desired.module, &|_| true);
-        for (name, before) in outputs_of(self.basis.state, desired) {
-            self.outputs.push(OutputChange {
-                module: desired.module.clone(),
-                description: desired.outputs.get(name.as_str()).map_or("", |output| output.description).to_owned(),
-                name,
-                before,
-                after: Value::Null,
-                after_unknown: Value::Bool(false),
-                value: Template::Null,
-            });
-        }
     }
 
     fn plan_deletions(&mut self, module: &keywright_model::ModuleName, goes: &dyn Fn(&InstanceKey) -> bool) {
@@ -359,22 +361,6 @@ impl Planner<'_> {
                 .help("to keep the key, run again with `--rescue`: it cancels the deletion and enables the key");
         self.errors.push(error);
     }
-
-    fn plan_outputs(&mut self, desired: &Desired, prospects: &Prospects) {
-        let before: IndexMap<String, Value> = outputs_of(self.basis.state, desired);
-        for (name, output) in &desired.outputs {
-            let resolved = output.value.resolve(&|reference| look_up(prospects, reference));
-            self.outputs.push(OutputChange {
-                module: desired.module.clone(),
-                name: (*name).to_owned(),
-                description: output.description.to_owned(),
-                before: before.get(*name).cloned().unwrap_or_default(),
-                after: resolved.value,
-                after_unknown: resolved.unknown,
-                value: output.value.clone(),
-            });
-        }
-    }
 }
 
 /// Where something that it refers to must go before its successor is made, it must go before that.
@@ -387,12 +373,6 @@ fn go_first_with(change: &mut ResourceChange, changes: &BTreeMap<Address, Resour
     {
         *create_first = false;
     }
-}
-
-fn outputs_of(state: &State, desired: &Desired) -> IndexMap<String, Value> {
-    let object = state.outputs.get(desired.module.as_str()).and_then(|output| output.get("value"));
-    let fields = object.and_then(Value::as_object);
-    fields.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Whether AWS could not hold both at once.

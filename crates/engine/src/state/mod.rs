@@ -6,9 +6,13 @@ mod journal;
 mod lock;
 mod store;
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use indexmap::IndexMap;
 use keywright_model::{Address, Index, ModuleName, ResourceKind};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
@@ -16,11 +20,12 @@ pub(crate) use lock::{PLAN, StateLock};
 pub use store::{StateError, StateStore};
 
 use crate::address::InstanceKey;
+use crate::plan::StoredOutput;
 use crate::provider::Attributes;
 use crate::schema::{Schema, schema};
 
 /// A state.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     version: u64,
     /// The Terraform that would have written it.
@@ -29,7 +34,7 @@ pub struct State {
     pub serial: u64,
     /// The same for all states of one origin; empty for a state that was never written.
     pub lineage: String,
-    /// The root module's outputs: one object for each of our modules, as `output "kms" { value = module.kms }` gives.
+    /// The root module's outputs, as they are written.
     #[serde(default)]
     pub outputs: Map<String, Value>,
     #[serde(default)]
@@ -95,6 +100,18 @@ impl Held<'_> {
     }
 }
 
+/// Shows nothing of a sensitive output.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("serial", &self.serial)
+            .field("lineage", &self.lineage)
+            .field("outputs", &self.stored_outputs())
+            .field("resources", &self.resources)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -132,6 +149,41 @@ impl State {
     /// The instance at an address.
     pub fn instance(&self, address: &Address) -> Option<&Instance> {
         self.held_at(&InstanceKey::current(address))
+    }
+
+    /// The root outputs.
+    pub fn stored_outputs(&self) -> IndexMap<String, StoredOutput> {
+        self.outputs.keys().map(|name| (name.clone(), self.output(name))).collect()
+    }
+
+    /// The root output of that name; a null if there is none.
+    pub(crate) fn output(&self, name: &str) -> StoredOutput {
+        let stored = self.outputs.get(name).cloned().map(serde_json::from_value);
+        stored.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Puts a root output. A null takes it out.
+    pub(crate) fn put_output(&mut self, name: &str, output: StoredOutput) {
+        let StoredOutput { value, kind, sensitive } = output;
+        if value.is_null() {
+            self.outputs.remove(name);
+            return;
+        }
+        let mut stored = json!({"value": value, "type": kind});
+        if let Some(fields) = stored.as_object_mut().filter(|_| sensitive) {
+            fields.insert("sensitive".to_owned(), true.into());
+        }
+        self.outputs.insert(name.to_owned(), stored);
+        self.outputs.sort_keys();
+    }
+
+    /// Whether it holds resources that are none of these modules'. What a module only read is not counted.
+    pub(crate) fn holds_others(&self, modules: &BTreeSet<ModuleName>) -> bool {
+        let is_theirs = |resource: &StateResource| {
+            let name = resource.module.as_ref().and_then(|path| path.strip_prefix("module."));
+            name.is_some_and(|name| modules.iter().any(|module| module.as_str() == name))
+        };
+        self.resources.iter().any(|resource| resource.mode == MANAGED && !is_theirs(resource))
     }
 
     /// Whether it holds nothing at all.

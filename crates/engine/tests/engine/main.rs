@@ -8,6 +8,7 @@ mod fake;
 mod imports;
 mod keys;
 mod modules;
+mod outputs;
 mod plans;
 mod proofs;
 mod states;

@@ -28,7 +28,7 @@ async fn a_first_plan_creates_all_and_says_what_is_not_known() {
     assert_eq!(alarm["change"]["after_unknown"]["dimensions"], json!({"KeyArn": true}));
     assert_eq!(alarm["change"]["after_unknown"]["tags"], json!({}), "a map that is known is an empty shape");
     assert_eq!(shown["keywright"]["key_policies"][0]["key"], json!(key()));
-    assert_eq!(shown["output_changes"]["kms.kms_key_arn"]["after_unknown"], json!(true));
+    assert_eq!(shown["output_changes"]["kms"]["after_unknown"]["kms_key_arn"], json!(true));
     assert!(!setup.path().exists(), "a plan writes no state");
 }
 
@@ -105,18 +105,6 @@ async fn a_policy_written_otherwise_is_no_difference() {
     policy["Statement"][0]["Resource"] = json!(["*"]);
     setup.aws.change(&arn, "policy", json!(policy.to_string()));
     setup.expect_no_op(&wish).await;
-}
-
-#[tokio::test]
-async fn outputs_come_from_the_state_alone() {
-    let setup = Setup::new();
-    let report = setup.apply(&Wish::default()).await;
-    let outputs = setup.engine().outputs().expect("outputs");
-    assert_eq!(outputs, report.outputs);
-    let arn = setup.aws.of_kind(ResourceKind::KmsKey)[0].attributes["arn"].clone();
-    assert_eq!(outputs["kms"]["kms_key_arn"], arn);
-    setup.apply(&Wish { replica: None, ..Wish::default() }).await;
-    assert_eq!(setup.engine().outputs().expect("outputs")["kms"]["kms_replica_key_arn"], json!(null));
 }
 
 #[tokio::test]

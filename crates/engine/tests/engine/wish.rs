@@ -1,8 +1,13 @@
 //! What the tests wish for: a module of every kind of resource.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Index, ModuleName, Region, ResourceKind};
-use keywright_module::{AdminRole, Administration, Desired, DesiredResource, Output, Prerequisite, Reference, Value};
+use keywright_module::{
+    AdminRole, Administration, Desired, DesiredResource, Output, OutputBlocks, OutputKind, Prerequisite, Reference,
+    Value,
+};
 use keywright_policy::{Document, PolicyKind};
 use serde_json::json;
 
@@ -145,6 +150,7 @@ impl Wish {
             replication_region: self.replica.map(|region| Region::parse(region).expect("a Region")),
             resources,
             outputs: self.outputs(),
+            output_blocks: Arc::new(OutputBlocks::of_document(&ModuleName::parse("kms").expect("a name"))),
             prerequisites: self.prerequisites(),
             administration: self.administration(),
             findings: Vec::new(),
@@ -153,12 +159,12 @@ impl Wish {
     }
 
     fn outputs(&self) -> IndexMap<&'static str, Output> {
-        let output = |value| Output { value, description: "an output" };
+        let output = |value, kind| Output { value, kind, description: "an output" };
         let replica = self.replica.map_or(Value::Null, |_| refer(&replica(), "arn"));
         IndexMap::from([
-            ("kms_key_arn", output(refer(&key(), "arn"))),
-            ("kms_replica_key_arn", output(replica)),
-            ("kms_key_policy", output(refer(&key_policy(), "policy"))),
+            ("kms_key_arn", output(refer(&key(), "arn"), OutputKind::Text)),
+            ("kms_replica_key_arn", output(replica, OutputKind::Made)),
+            ("kms_key_policy", output(refer(&key_policy(), "policy"), OutputKind::Text)),
         ])
     }
 

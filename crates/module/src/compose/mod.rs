@@ -8,6 +8,8 @@ pub(crate) mod names;
 mod outputs;
 mod roles;
 
+use std::sync::Arc;
+
 use keywright_model::Arn;
 
 use crate::desired::{AdminRole, Administration, Desired, DesiredResource, Prerequisite};
@@ -26,6 +28,7 @@ impl Module {
             replication_region: self.inputs.replication.as_ref().map(|replication| replication.region.clone()),
             resources: resources(&of),
             outputs: outputs::outputs(&of),
+            output_blocks: Arc::clone(&self.output_blocks),
             prerequisites: prerequisites(&self.inputs),
             administration: administration(&of),
             findings: findings::findings(self),

@@ -6,14 +6,13 @@ use keywright_model::{Address, ResourceKind};
 use super::build::{Composition, refer, texts};
 use crate::desired::Output;
 use crate::inputs::OUTPUTS;
-use crate::policy;
 use crate::value::Value;
 
 /// Every output, in the order of the table; null for what is not made.
 pub(crate) fn outputs(of: &Composition<'_>) -> IndexMap<&'static str, Output> {
     OUTPUTS
         .iter()
-        .map(|info| (info.name, Output { value: value(of, info.name), description: info.description }))
+        .map(|info| (info.name, Output { value: value(of, info.name), kind: info.kind, description: info.description }))
         .collect()
 }
 
@@ -38,7 +37,7 @@ fn value(of: &Composition<'_>, name: &str) -> Value {
             made(replica, of.optional(ResourceKind::KmsGrant, "s3_replication_grant"), "grant_id")
         }
         "s3_replication_role_arn" => replication_role(of),
-        "kms_key_policy" => policy::key_policy(inputs, &inputs.region).to_json().into(),
+        "kms_key_policy" => refer(of.single(ResourceKind::KmsKeyPolicy, "general_encryption_key_policy"), "policy"),
         _ => Value::Null,
     }
 }

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Secret, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use crate::findings::Acceptance;
+use crate::read::OutputBlocks;
 
 use super::given::GivenInput;
 use super::names::{
@@ -24,6 +27,8 @@ pub struct Module {
     pub(crate) place: Span,
     /// What was found while reading, and is no error.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// The outputs of all that was read with it.
+    pub(crate) output_blocks: Arc<OutputBlocks>,
 }
 
 impl Module {

@@ -1,5 +1,7 @@
 //! The rules of inputs, one function a group. All errors are reported, none stops the reading.
 
+use std::sync::Arc;
+
 use keywright_model::{
     AccountId, AliasName, Arn, Diagnostic, Diagnostics, ModuleName, Region, Tags, check_tag_key, check_tag_value,
 };
@@ -12,7 +14,7 @@ use super::names::{
 use super::{given, grants, limits, statements};
 use crate::findings::{self, Acceptance, FindingInfo};
 use crate::nearest::nearest;
-use crate::read::{Arguments, Given, Kind};
+use crate::read::{Arguments, Given, Kind, OutputBlocks};
 
 /// Checks the arguments of a module.
 ///
@@ -37,7 +39,9 @@ pub(crate) fn check(arguments: Arguments) -> Result<Module, Diagnostics> {
         return Err(checker.diagnostics);
     }
     let secrets = checker.secrets();
-    Ok(Module { name, inputs, given, secrets, place, warnings: checker.diagnostics.into_iter().collect() })
+    let output_blocks = Arc::new(OutputBlocks::of_document(&name));
+    let warnings = checker.diagnostics.into_iter().collect();
+    Ok(Module { name, inputs, given, secrets, place, warnings, output_blocks })
 }
 
 /// Runs every rule; none if one of those failed without which there is no module.

@@ -1,6 +1,6 @@
 //! The one table of inputs and the one of outputs.
 
-use crate::read::{Attribute, Type};
+use crate::read::{Attribute, OutputKind, Type};
 
 /// An input of the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct OutputInfo {
     pub description: &'static str,
     /// Whether the README's table has it, or keywright adds it.
     pub origin: Origin,
+    /// Of which type it is.
+    pub kind: OutputKind,
 }
 
 const fn readme(
@@ -136,26 +138,26 @@ const GRANTS: &str = "map(object({
   }))
 }))";
 
-const fn output(name: &'static str, description: &'static str, origin: Origin) -> OutputInfo {
-    OutputInfo { name, description, origin }
+const fn output(name: &'static str, kind: OutputKind, description: &'static str, origin: Origin) -> OutputInfo {
+    OutputInfo { name, description, origin, kind }
 }
 
 /// Every output, in the order of the README, then keywright's own.
 #[rustfmt::skip]
 pub const OUTPUTS: &[OutputInfo] = &[
-    output("kms_key_arn", "The primary key's ARN", Origin::Readme),
-    output("kms_key_id", "The primary key's ID", Origin::Readme),
-    output("kms_replica_key_arn", "The replica's ARN, if there is one", Origin::Readme),
-    output("enable_kms_admin_role", "Whether the admin role is made", Origin::Readme),
-    output("kms_management_role_arn", "The admin role's ARN, if it is made", Origin::Readme),
-    output("kms_management_policy_arn", "The ARN of the admin role's IAM policy, if it is made", Origin::Readme),
-    output("kms_decrypt_alarm_arn", "The decrypt alarm's ARN, if it is made", Origin::Readme),
-    output("kms_replica_key_id", "The replica's ID, if there is one", Origin::Keywright),
-    output("kms_alias_names", "The names of the primary key's aliases", Origin::Keywright),
-    output("kms_access_denied_alarm_arn", "The ARN of the alarm on denied calls, if it is made", Origin::Keywright),
-    output("s3_replication_grant_id", "The ID of S3 replication's grant on the replica, if there is one", Origin::Keywright),
-    output("s3_replication_role_arn", "The ARN of the role that S3 replicates as, if there is one", Origin::Keywright),
-    output("kms_key_policy", "The primary key's policy, as JSON", Origin::Keywright),
+    output("kms_key_arn", OutputKind::Text, "The primary key's ARN", Origin::Readme),
+    output("kms_key_id", OutputKind::Text, "The primary key's ID", Origin::Readme),
+    output("kms_replica_key_arn", OutputKind::Made, "The replica's ARN, if there is one", Origin::Readme),
+    output("enable_kms_admin_role", OutputKind::Truth, "Whether the admin role is made", Origin::Readme),
+    output("kms_management_role_arn", OutputKind::Made, "The admin role's ARN, if it is made", Origin::Readme),
+    output("kms_management_policy_arn", OutputKind::Made, "The ARN of the admin role's IAM policy, if it is made", Origin::Readme),
+    output("kms_decrypt_alarm_arn", OutputKind::Made, "The decrypt alarm's ARN, if it is made", Origin::Readme),
+    output("kms_replica_key_id", OutputKind::Made, "The replica's ID, if there is one", Origin::Keywright),
+    output("kms_alias_names", OutputKind::Texts, "The names of the primary key's aliases", Origin::Keywright),
+    output("kms_access_denied_alarm_arn", OutputKind::Made, "The ARN of the alarm on denied calls, if it is made", Origin::Keywright),
+    output("s3_replication_grant_id", OutputKind::Made, "The ID of S3 replication's grant on the replica, if there is one", Origin::Keywright),
+    output("s3_replication_role_arn", OutputKind::Text, "The ARN of the role that S3 replicates as, if there is one", Origin::Keywright),
+    output("kms_key_policy", OutputKind::Text, "The primary key's policy, as JSON", Origin::Keywright),
 ];
 
 /// The input of that name.

@@ -4,10 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hcl_edit::Span as _;
-use hcl_edit::expr::Expression;
+use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::structure::{Block, Body, Structure};
+use hcl_edit::template::Template;
+use hcl_edit::visit::{self, Visit};
 use indexmap::IndexMap;
 use keywright_model::{Diagnostic, Diagnostics, SourceFile, Span};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::evaluate::{Scope, World};
 use super::given::{Given, Kind};
@@ -20,6 +24,7 @@ pub(crate) struct Configuration {
     pub(crate) variables: IndexMap<String, Variable>,
     pub(crate) locals: IndexMap<String, Attribute>,
     pub(crate) modules: Vec<Call>,
+    pub(crate) outputs: IndexMap<String, OutputBlock>,
     /// What stands in the folder and is not ours, as references begin: `aws_sns_topic.alarms`.
     pub(crate) others: Vec<String>,
 }
@@ -47,6 +52,13 @@ pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) section: Section,
+}
+
+/// An `output` block.
+pub(crate) struct OutputBlock {
+    pub(crate) span: Span,
+    pub(crate) value: Attribute,
+    pub(crate) sensitive: bool,
 }
 
 /// The inside of a block.
@@ -78,12 +90,70 @@ impl Code {
         }
     }
 
+    /// What it refers to: the first two names of each traversal, `local.name`.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        let mut names = Names::default();
+        match self {
+            Self::Hcl { expression, .. } => names.visit_expr(expression),
+            Self::Json(value) => names.visit_json(value),
+        }
+        names.0
+    }
+
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Hcl { file, expression } => Span::new(file, expression.span().unwrap_or_default()),
             Self::Json(value) => value.span.clone(),
         }
     }
+}
+
+/// The same expression, wherever it stands.
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Hcl { expression: left, .. }, Self::Hcl { expression: right, .. }) => left == right,
+            (Self::Json(left), Self::Json(right)) => left.same(right),
+            _ => false,
+        }
+    }
+}
+
+/// As the text that it was read from.
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = match self {
+            Self::Hcl { file, expression } => {
+                let text = expression.span().and_then(|range| file.text.get(range)).unwrap_or_default();
+                SavedCode::Hcl(text.to_owned())
+            }
+            Self::Json(value) => SavedCode::Json(value.to_json()),
+        };
+        saved.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match SavedCode::deserialize(deserializer)? {
+            SavedCode::Hcl(text) => {
+                let file = SourceFile::new("saved plan", text);
+                let expression = parse_expression(&file).map_err(|error| D::Error::custom(error.summary))?;
+                Ok(Self::Hcl { file, expression: Box::new(expression) })
+            }
+            SavedCode::Json(value) => {
+                let file = SourceFile::new("saved plan", "");
+                Ok(Self::Json(Given::from_json(&value, &Span::new(&file, 0..0))))
+            }
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedCode {
+    Hcl(String),
+    Json(serde_json::Value),
 }
 
 impl Configuration {
@@ -103,6 +173,7 @@ impl Configuration {
         match (block.kind.as_str(), block.labels.as_slice()) {
             ("variable", [name]) => self.add_variable(name.clone(), block, diagnostics),
             ("module", [name]) => self.add_module(name.clone(), block, diagnostics),
+            ("output", [name]) => self.add_output(name.clone(), block, diagnostics),
             ("locals", _) => self.add_locals(block, diagnostics),
             ("resource", [kind, name]) => self.others.push(format!("{kind}.{name}")),
             ("data", [kind, name]) => self.others.push(format!("data.{kind}.{name}")),
@@ -123,6 +194,26 @@ impl Configuration {
         match self.modules.iter().find(|module| module.name == name) {
             Some(first) => diagnostics.push(twice("module", &name, &block.span, &first.span)),
             None => self.modules.push(Call { name, span: block.span, section: block.section }),
+        }
+    }
+
+    /// A block that Terraform itself refuses, for it has no value, is passed over.
+    fn add_output(&mut self, name: String, block: Declaration, diagnostics: &mut Diagnostics) {
+        if let Some(first) = self.outputs.get(&name) {
+            diagnostics.push(twice("output", &name, &block.span, &first.span));
+            return;
+        }
+        let Section { mut attributes, .. } = block.section;
+        let sensitive = match attributes.get("sensitive").map(|attribute| literal_bool(&attribute.code)) {
+            None => false,
+            Some(Ok(sensitive)) => sensitive,
+            Some(Err(diagnostic)) => {
+                diagnostics.push(diagnostic);
+                true
+            }
+        };
+        if let Some(value) = attributes.shift_remove("value") {
+            self.outputs.insert(name, OutputBlock { span: block.span, value, sensitive });
         }
     }
 
@@ -163,6 +254,43 @@ impl Variable {
         let validations = validations.collect();
         let default = attributes.shift_remove("default");
         Self { span: block.span, kind, typed, default, nullable, sensitive, validations }
+    }
+}
+
+/// Finds what expressions refer to.
+#[derive(Default)]
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// Texts in JSON are templates; what cannot be read refers to nothing.
+    fn visit_json(&mut self, value: &Given) {
+        match &value.kind {
+            Kind::String(text) => {
+                if let Ok(template) = text.parse::<Template>() {
+                    self.visit_template(&template);
+                }
+            }
+            Kind::List(items) => items.iter().for_each(|item| self.visit_json(item)),
+            Kind::Map(fields) => fields.iter().for_each(|(name, field)| {
+                self.visit_json(&Given::string(name, field.key.clone()));
+                self.visit_json(&field.value);
+            }),
+            _ => {}
+        }
+    }
+}
+
+impl Visit for Names {
+    fn visit_traversal(&mut self, node: &Traversal) {
+        if let Expression::Variable(root) = &node.expr {
+            let first = node.operators.first().map(|operator| match operator.value() {
+                TraversalOperator::GetAttr(name) => name.value().as_str().to_owned(),
+                TraversalOperator::Index(Expression::String(name)) => name.value().clone(),
+                _ => String::new(),
+            });
+            self.0.push((root.value().as_str().to_owned(), first.unwrap_or_default()));
+        }
+        visit::visit_traversal(self, node);
     }
 }
 

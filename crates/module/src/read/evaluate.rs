@@ -17,6 +17,7 @@ use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, Strip, T
 use indexmap::IndexMap;
 use keywright_model::{Diagnostic, SourceFile, Span};
 
+use super::cty::Cty;
 use super::functions;
 use super::given::{Field, Given, Kind};
 use super::types::Type;
@@ -29,6 +30,11 @@ pub(crate) trait World {
     /// # Errors
     /// When nothing of that name is known, or its own expression cannot be evaluated.
     fn resolve(&self, root: &str, steps: &[Step], span: &Span) -> Result<(Given, usize), Diagnostic>;
+
+    /// Whether types are told as Terraform tells them. It takes that both sides of a conditional are evaluated.
+    fn tells_types(&self) -> bool {
+        false
+    }
 
     /// How many evaluations are under way inside each other: of nested expressions, and of names through names.
     fn depth(&self) -> &Cell<usize>;
@@ -82,7 +88,15 @@ impl<'a> Scope<'a> {
         depth.set(depth.get() + 1);
         let value = self.evaluate_inside(expression);
         depth.set(depth.get() - 1);
-        value
+        self.or_unknown(value, || self.span(expression.span()))
+    }
+
+    /// What needs a value that is not known yet is not known yet.
+    fn or_unknown(&self, value: Outcome, span: impl FnOnce() -> Span) -> Outcome {
+        match value {
+            Err(diagnostic) if diagnostic.code == NOT_KNOWN_YET => Ok(Given::new(Kind::Unknown, span())),
+            value => value,
+        }
     }
 
     fn evaluate_inside(&self, expression: &Expression) -> Outcome {
@@ -90,7 +104,9 @@ impl<'a> Scope<'a> {
         let kind = match expression {
             Expression::Null(_) => Kind::Null,
             Expression::Bool(value) => Kind::Bool(*value.value()),
-            Expression::Number(value) => Kind::Number(value.value().as_f64().unwrap_or_default()),
+            Expression::Number(value) => {
+                return Ok(Given::written_number(value.value().as_f64().unwrap_or_default(), span));
+            }
             Expression::String(value) => Kind::String(value.value().clone()),
             Expression::Array(items) => {
                 Kind::List(items.iter().map(|item| self.evaluate(item)).collect::<Result<_, _>>()?)
@@ -115,7 +131,7 @@ impl<'a> Scope<'a> {
     /// Source: <https://developer.hashicorp.com/terraform/language/syntax/json#expression-mapping>.
     pub(crate) fn evaluate_json(&self, value: &Given) -> Outcome {
         let kind = match &value.kind {
-            Kind::String(text) => return self.json_text(text, &value.span),
+            Kind::String(text) => return self.or_unknown(self.json_text(text, &value.span), || value.span.clone()),
             Kind::List(items) => {
                 Kind::List(items.iter().map(|item| self.evaluate_json(item)).collect::<Result<_, _>>()?)
             }
@@ -128,7 +144,7 @@ impl<'a> Scope<'a> {
                 }
                 Kind::Map(evaluated)
             }
-            other => other.clone(),
+            _ => return Ok(value.clone()),
         };
         Ok(Given::new(kind, value.span.clone()))
     }
@@ -191,7 +207,14 @@ impl<'a> Scope<'a> {
     fn conditional(&self, conditional: &Conditional) -> Outcome {
         let condition = self.evaluate(&conditional.cond_expr)?;
         let holds = bool_of(&condition)?;
-        let mut chosen = self.evaluate(if holds { &conditional.true_expr } else { &conditional.false_expr })?;
+        let (chosen, other) = match holds {
+            true => (&conditional.true_expr, &conditional.false_expr),
+            false => (&conditional.false_expr, &conditional.true_expr),
+        };
+        let mut chosen = self.evaluate(chosen)?;
+        if self.world.tells_types() {
+            chosen = beside(chosen, self.evaluate(other).ok());
+        }
         if condition.sensitive {
             chosen.hide(&condition.span);
         }
@@ -204,10 +227,15 @@ impl<'a> Scope<'a> {
             _ if call.name.is_namespaced() => Err(unknown_function(&whole_name(&call.name), span)),
             "try" => self.try_each(call, span),
             "can" => {
-                let works = call.args.iter().all(|argument| self.evaluate(argument).is_ok());
-                Ok(Given::new(Kind::Bool(works), span.clone()))
+                let values: Vec<Outcome> = call.args.iter().map(|argument| self.evaluate(argument)).collect();
+                known(values.iter().flatten(), span)?;
+                Ok(Given::new(Kind::Bool(values.iter().all(Result::is_ok)), span.clone()))
             }
-            _ => functions::call(name, self.arguments(call)?, span).ok_or_else(|| unknown_function(name, span))?,
+            _ => {
+                let arguments = self.arguments(call)?;
+                known(&arguments, span)?;
+                functions::call(name, arguments, span).ok_or_else(|| unknown_function(name, span))?
+            }
         }
     }
 
@@ -215,7 +243,10 @@ impl<'a> Scope<'a> {
         let mut last = functions::failed("try", "it needs at least one argument", span);
         for argument in &call.args {
             match self.evaluate(argument) {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    known([&value], span)?;
+                    return Ok(value);
+                }
                 Err(error) => last = error,
             }
         }
@@ -269,6 +300,9 @@ impl<'a> Scope<'a> {
         let Some((first, rest)) = operators.split_first() else {
             return Ok(value);
         };
+        if value.kind_is_unknown() {
+            return Err(not_known_yet(span));
+        }
         let next = match first {
             TraversalOperator::GetAttr(name) => attribute_of(&value, name.value(), span)?,
             TraversalOperator::Index(expression) => index_of(&value, &self.evaluate(expression)?, span)?,
@@ -280,13 +314,28 @@ impl<'a> Scope<'a> {
     }
 
     fn splat(&self, value: Given, rest: &[&TraversalOperator], span: &Span) -> Outcome {
+        let inner = match &value.declared {
+            Some(Cty::List(inner) | Cty::Set(inner)) => Some((**inner).clone()),
+            _ => None,
+        };
         let items = match value.kind {
             Kind::Null => Vec::new(),
             Kind::List(items) => items,
             _ => vec![value],
         };
-        let followed = items.into_iter().map(|item| self.follow(item, rest, span)).collect::<Result<_, _>>()?;
-        Ok(Given::new(Kind::List(followed), span.clone()))
+        let followed: Vec<Given> =
+            items.into_iter().map(|item| self.follow(item, rest, span)).collect::<Result<_, _>>()?;
+        // What is taken out of each item of a list has one type, which an empty list does not tell.
+        let inner = inner.map(|inner| match followed.first() {
+            Some(item) => Cty::of(item),
+            None if rest.is_empty() => inner,
+            None => Cty::Untold,
+        });
+        let list = Given::new(Kind::List(followed), span.clone());
+        Ok(match inner {
+            Some(inner) => Cty::list(inner).give(list),
+            None => list,
+        })
     }
 
     /// `list.*.name[0]`: the index belongs to the result, not to the items.
@@ -313,6 +362,7 @@ impl<'a> Scope<'a> {
             return Ok(result(Kind::Bool(decided), span, &[&left]));
         }
         let right = self.evaluate(&operation.rhs_expr)?;
+        known([&left, &right], &span)?;
         let kind = operate(operator, &left, &right, &span)?;
         Ok(result(kind, span, &[&left, &right]))
     }
@@ -528,8 +578,8 @@ fn short_circuit(operator: BinaryOperator, left: &Given) -> Result<Option<bool>,
 fn operate(operator: BinaryOperator, left: &Given, right: &Given, span: &Span) -> Result<Kind, Diagnostic> {
     let numbers = || Ok::<_, Diagnostic>((number_of(left)?, number_of(right)?));
     Ok(match operator {
-        BinaryOperator::Eq => Kind::Bool(left.same(right)),
-        BinaryOperator::NotEq => Kind::Bool(!left.same(right)),
+        BinaryOperator::Eq => Kind::Bool(equal(left, right)),
+        BinaryOperator::NotEq => Kind::Bool(!equal(left, right)),
         BinaryOperator::And | BinaryOperator::Or => Kind::Bool(bool_of(right)?),
         BinaryOperator::Less => numbers().map(|(left, right)| Kind::Bool(left < right))?,
         BinaryOperator::LessEq => numbers().map(|(left, right)| Kind::Bool(left <= right))?,
@@ -543,6 +593,11 @@ fn operate(operator: BinaryOperator, left: &Given, right: &Given, span: &Span) -
     })
 }
 
+/// A list is never equal to a tuple, whatever they hold.
+fn equal(left: &Given, right: &Given) -> bool {
+    left.same(right) && Cty::of(left).may_be(&Cty::of(right))
+}
+
 fn finite(number: f64, span: &Span) -> Result<Kind, Diagnostic> {
     if number.is_finite() {
         return Ok(Kind::Number(number));
@@ -552,6 +607,7 @@ fn finite(number: f64, span: &Span) -> Result<Kind, Diagnostic> {
 
 fn entries(collection: &Given) -> Result<Vec<(Given, Given)>, Diagnostic> {
     match &collection.kind {
+        Kind::Unknown => Err(not_known_yet(&collection.span)),
         Kind::List(items) => Ok(items
             .iter()
             .zip(0_u32..)
@@ -591,6 +647,7 @@ fn no_attribute(fields: &IndexMap<String, Field>, name: &str, span: &Span, secre
 }
 
 fn index_of(value: &Given, index: &Given, span: &Span) -> Outcome {
+    known([index], span)?;
     match (&value.kind, &index.kind) {
         (Kind::Map(fields), _) if index.sensitive => {
             let found = fields.get(&text_of(index)?).map(|field| field.value.clone());
@@ -620,12 +677,14 @@ fn item_of(value: &Given, at: Option<usize>, span: &Span) -> Outcome {
 
 /// The text of a string, a number or a bool, as `"${…}"` makes it.
 pub(crate) fn text_of(value: &Given) -> Result<String, Diagnostic> {
+    known([value], &value.span)?;
     let converted = Type::String.convert(value.clone(), false).map_err(|_| unexpected(value, "a string"))?;
     converted.as_str().map(str::to_owned).ok_or_else(|| unexpected(value, "a string"))
 }
 
 /// The truth of a bool, or of `"true"` and `"false"`.
 pub(crate) fn bool_of(value: &Given) -> Result<bool, Diagnostic> {
+    known([value], &value.span)?;
     match Type::Bool.convert(value.clone(), false) {
         Ok(Given { kind: Kind::Bool(holds), .. }) => Ok(holds),
         _ => Err(unexpected(value, "a bool")),
@@ -634,11 +693,38 @@ pub(crate) fn bool_of(value: &Given) -> Result<bool, Diagnostic> {
 
 /// The number of a number, or of a text that is one.
 pub(crate) fn number_of(value: &Given) -> Result<f64, Diagnostic> {
+    known([value], &value.span)?;
     match Type::Number.convert(value.clone(), false) {
         Ok(Given { kind: Kind::Number(number), .. }) => Ok(number),
         _ => Err(unexpected(value, "a number")),
     }
 }
+
+/// The value of a conditional, of the type that both its sides can have. It waits for a side that decides the type.
+fn beside(chosen: Given, other: Option<Given>) -> Given {
+    let Some(other) = other else { return chosen };
+    if other.holds_untyped() {
+        return Given { kind: Kind::Unknown, declared: None, ..chosen };
+    }
+    let whole = match (Cty::of(&chosen), Cty::of(&other)) {
+        (kind, Cty::Dynamic) => kind,
+        (Cty::Dynamic, other) => other,
+        (kind, other) => Cty::unified(&[kind, other]).unwrap_or(Cty::Untold),
+    };
+    whole.give(chosen)
+}
+
+/// Tells whether all of the values are known.
+fn known<'a>(values: impl IntoIterator<Item = &'a Given>, span: &Span) -> Result<(), Diagnostic> {
+    if values.into_iter().any(Given::holds_unknown) { Err(not_known_yet(span)) } else { Ok(()) }
+}
+
+fn not_known_yet(span: &Span) -> Diagnostic {
+    Diagnostic::error(NOT_KNOWN_YET, "this is known only after apply").at(span.clone(), "")
+}
+
+/// Marks an evaluation that has to wait.
+const NOT_KNOWN_YET: &str = "not-known-yet";
 
 fn unexpected(found: &Given, wanted: &str) -> Diagnostic {
     Diagnostic::error("wrong-type", format!("{wanted} is needed here, this is {}", found.shape()))

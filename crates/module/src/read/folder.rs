@@ -11,7 +11,7 @@ use super::configuration::{Attribute, Call, Configuration, Validation};
 use super::evaluate::{Step, World, bool_of, text_of};
 use super::given::{Given, Kind, whole};
 use super::references::{References, shown};
-use super::{Argument, Arguments, Sources, source, values};
+use super::{Argument, Arguments, OutputBlocks, Reading, Sources, source, values};
 use crate::nearest::nearest;
 
 /// Everything that expressions of the folder may refer to.
@@ -37,13 +37,13 @@ enum Local {
 /// Marks a diagnostic that only repeats another one.
 const SAID_BEFORE: &str = "said-before";
 
-/// Reads the arguments of the folder's KMS modules.
-pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Arguments> {
+/// Reads the arguments of the folder's KMS modules, and its outputs.
+pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Reading {
     let files = match source::list(&sources.folder) {
         Ok(files) => files,
         Err(diagnostic) => {
             diagnostics.push(diagnostic);
-            return Vec::new();
+            return Reading::default();
         }
     };
     let (overrides, configured): (Vec<_>, Vec<_>) =
@@ -51,10 +51,11 @@ pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Argu
     diagnostics.extend(overrides.into_iter().map(|path| override_file(path)));
     let configuration = Configuration::read(&configured, diagnostics);
     if diagnostics.has_errors() {
-        return Vec::new();
+        return Reading::default();
     }
     let references = References::read(&sources.refs, sources.refs_from.as_deref(), diagnostics);
     let values = values::gather(&configuration, sources, &files, diagnostics);
+    let outputs = Some(OutputBlocks::of_folder(&configuration, &values));
     let path = sources.folder.display().to_string();
     let folder = Folder {
         configuration: &configuration,
@@ -66,7 +67,8 @@ pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Argu
     };
     folder.validate(diagnostics);
     let calls = ours(&configuration, sources, diagnostics);
-    calls.into_iter().filter_map(|call| folder.arguments(call, diagnostics)).collect()
+    let modules = calls.into_iter().filter_map(|call| folder.arguments(call, diagnostics)).collect();
+    Reading { modules, outputs }
 }
 
 /// Whether Terraform reads the file as configuration.

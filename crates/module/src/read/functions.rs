@@ -5,6 +5,7 @@
 use indexmap::IndexMap;
 use keywright_model::{Diagnostic, Span};
 
+use super::cty::Cty;
 use super::evaluate::{bool_of, number_of, sorted, text_of};
 use super::given::{Field, Given, Kind, number_to_string};
 use super::types::{Type, distinct};
@@ -83,12 +84,65 @@ pub(crate) fn call(name: &str, arguments: Vec<Given>, span: &Span) -> Option<Out
     let function = function(name)?;
     let secret = name == "sensitive" || (name != "nonsensitive" && arguments.iter().any(Given::holds_secrets));
     let called = function(&Call { name, arguments: &arguments, span });
-    Some(called.map(|mut value| {
+    Some(called.map(|value| {
+        let mut value = typed(name, &arguments, value);
         if secret {
             value.hide(span);
         }
         value
     }))
+}
+
+/// The result of a call with the type that Terraform gives it.
+fn typed(name: &str, arguments: &[Given], value: Given) -> Given {
+    let first = || arguments.first().map_or(Cty::Dynamic, Cty::of);
+    let kinds = || arguments.iter().map(Cty::of).collect::<Vec<_>>();
+    let kind = match name {
+        "split" | "compact" | "sort" | "formatlist" => Cty::list(Cty::String),
+        "range" => Cty::list(Cty::Number),
+        "keys" if matches!(first(), Cty::Map(_)) => Cty::list(Cty::String),
+        "values" => match first() {
+            Cty::Map(inner) => Cty::List(inner),
+            _ => return value,
+        },
+        "concat" => match kinds() {
+            kinds if kinds.iter().all(|kind| matches!(kind, Cty::List(_))) => {
+                Cty::unified(&kinds).unwrap_or(Cty::Untold)
+            }
+            _ => return value,
+        },
+        "distinct" => Cty::list(Cty::part(&first())),
+        "merge" => {
+            let told = kinds().into_iter().filter(|kind| *kind != Cty::Dynamic).collect::<Vec<_>>();
+            match told.split_first() {
+                Some((first @ Cty::Map(_), rest)) if rest.iter().all(|kind| kind == first) => first.clone(),
+                _ => return value,
+            }
+        }
+        "reverse" | "slice" => match first() {
+            Cty::List(inner) | Cty::Set(inner) => Cty::List(inner),
+            _ => return value,
+        },
+        "setintersection" | "setsubtract" | "setunion" => {
+            let parts: Vec<Cty> = kinds().iter().map(Cty::part).collect();
+            Cty::set(Cty::unified(&parts).unwrap_or(Cty::Untold))
+        }
+        "zipmap" => match kinds().get(1) {
+            Some(Cty::List(inner)) => Cty::Map(inner.clone()),
+            _ => return value,
+        },
+        "coalesce" => Cty::unified(&kinds()).unwrap_or(Cty::Untold),
+        "lookup" => match (first(), kinds().get(2)) {
+            (Cty::Map(inner), _) => *inner,
+            _ => return value,
+        },
+        "regexall" => match value.items().first() {
+            Some(found) => Cty::list(Cty::of(found)),
+            None => Cty::Untold,
+        },
+        _ => return value,
+    };
+    kind.give(value)
 }
 
 /// The error of a call.
@@ -186,7 +240,7 @@ fn collections(name: &str) -> Option<Function> {
 fn conversions(name: &str) -> Option<Function> {
     let function: Function = match name {
         "jsondecode" => json_decode,
-        "jsonencode" => |call| call.argument(0).map(|value| call.text_value(value.to_json().to_string())),
+        "jsonencode" => |call| call.argument(0).map(|value| call.text_value(json_text(value))),
         "nonsensitive" => |call| call.argument(0).map(shown),
         "sensitive" => |call| call.argument(0).cloned(),
         "tobool" => |call| call.convert(&Type::Bool),
@@ -321,15 +375,15 @@ impl Call<'_> {
     fn verb(&self, flags: &str, letter: &str, argument: &Given) -> Result<String, Diagnostic> {
         let plain = match letter {
             "s" => text_of(argument)?,
-            "v" if argument.as_str().is_some() => text_of(argument)?,
-            "v" => argument.to_json().to_string(),
+            "v" if argument.as_str().is_some() && !flags.contains('#') => text_of(argument)?,
+            "v" => json_text(argument),
             "q" => serde_json::Value::from(text_of(argument)?).to_string(),
             "d" => number_to_string(number_of(argument)?.trunc()),
             "f" => format!("{:.1$}", number_of(argument)?, precision(flags).unwrap_or(6)),
             "t" => bool_of(argument)?.to_string(),
             _ => return Err(self.failed(&format!("the verb `%{letter}` is not known"))),
         };
-        Ok(padded(&plain, flags))
+        Ok(padded(&plain, flags.trim_start_matches('#')))
     }
 }
 
@@ -366,7 +420,8 @@ fn title(text: &str) -> String {
 fn format_list(call: &Call<'_>) -> Outcome {
     let format = call.text(0)?;
     let arguments = call.rest(1)?;
-    let length = arguments.iter().map(|argument| argument.items().len()).max().unwrap_or(0);
+    let lists = arguments.iter().filter(|argument| matches!(argument.kind, Kind::List(_)));
+    let length = lists.map(|list| list.items().len()).max().unwrap_or(1);
     let one = |at: usize| {
         let row: Option<Vec<Given>> = arguments
             .iter()
@@ -391,8 +446,12 @@ fn join(call: &Call<'_>) -> Outcome {
 
 fn split(call: &Call<'_>) -> Outcome {
     let (separator, text) = (call.text(0)?, call.text(1)?);
-    let parts: Vec<&str> = if text.is_empty() { Vec::new() } else { text.split(separator.as_str()).collect() };
-    Ok(call.value(Kind::List(parts.into_iter().map(|part| call.text_value(part.to_owned())).collect())))
+    let parts: Vec<String> = match (text.as_str(), separator.as_str()) {
+        ("", _) => Vec::new(),
+        (text, "") => text.chars().map(String::from).collect(),
+        (text, separator) => text.split(separator).map(str::to_owned).collect(),
+    };
+    Ok(call.value(Kind::List(parts.into_iter().map(|part| call.text_value(part)).collect())))
 }
 
 fn replace(call: &Call<'_>) -> Outcome {
@@ -425,7 +484,8 @@ fn regex_all(call: &Call<'_>) -> Outcome {
 /// The whole match; a list or an object where the expression has groups.
 fn captured(call: &Call<'_>, expression: &regex::Regex, found: &regex::Captures<'_>) -> Given {
     let group = |found: Option<regex::Match<'_>>| {
-        found.map_or(call.value(Kind::Null), |found| call.text_value(found.as_str().to_owned()))
+        let null = || Cty::String.give(call.value(Kind::Null));
+        found.map_or_else(null, |found| call.text_value(found.as_str().to_owned()))
     };
     let names: Vec<&str> = expression.capture_names().flatten().collect();
     if !names.is_empty() {
@@ -585,7 +645,7 @@ fn merge(call: &Call<'_>) -> Outcome {
 
 fn one(call: &Call<'_>) -> Outcome {
     match call.list(0)? {
-        [] => Ok(call.value(Kind::Null)),
+        [] => Ok(Cty::part(&Cty::of(call.argument(0)?)).give(call.value(Kind::Null))),
         [only] => Ok(only.clone()),
         _ => Err(call.failed("the list has more than one item")),
     }
@@ -614,6 +674,22 @@ fn zipmap(call: &Call<'_>) -> Outcome {
         fields.insert(text_of(name)?, Field { key: name.span.clone(), value: value.clone() });
     }
     Ok(call.value(Kind::Map(fields)))
+}
+
+/// A value as JSON, with its keys sorted, and escaped as Terraform does it.
+///
+/// Source: <https://developer.hashicorp.com/terraform/language/functions/jsonencode>.
+fn json_text(value: &Given) -> String {
+    let mut value = value.to_json();
+    value.sort_all_objects();
+    let mut text = String::new();
+    for character in value.to_string().chars() {
+        match character {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => text.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 fn json_decode(call: &Call<'_>) -> Outcome {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use keywright_model::{SourceFile, Span};
 
+use super::cty::Cty;
+
 /// A value as a person gave it, with the place of each of its parts.
 #[derive(Clone)]
 pub(crate) struct Given {
@@ -12,12 +14,16 @@ pub(crate) struct Given {
     pub(crate) span: Span,
     /// Whether it came from a `sensitive` variable, so that it must not be shown.
     pub(crate) sensitive: bool,
+    /// Its type, where that is not what its kind alone says: a list that is no tuple, a null of some type.
+    pub(crate) declared: Option<Cty>,
 }
 
 /// The shapes of values. Numbers are Terraform's, as far as 64-bit floats carry them.
 #[derive(Clone)]
 pub(crate) enum Kind {
     Null,
+    /// Known once resources that are to be made are there. Only the outputs of a folder meet it.
+    Unknown,
     Bool(bool),
     Number(f64),
     String(String),
@@ -35,7 +41,13 @@ pub(crate) struct Field {
 
 impl Given {
     pub(crate) fn new(kind: Kind, span: Span) -> Self {
-        Self { kind, span, sensitive: false }
+        Self { kind, span, sensitive: false, declared: None }
+    }
+
+    /// A number that was written down, and is no result.
+    pub(crate) fn written_number(number: f64, span: Span) -> Self {
+        let is_short = number_to_string(number).len() <= LONGEST_EXACT;
+        Self { declared: is_short.then_some(Cty::Number), ..Self::new(Kind::Number(number), span) }
     }
 
     pub(crate) fn string(text: impl Into<String>, span: Span) -> Self {
@@ -47,7 +59,9 @@ impl Given {
         let kind = match value {
             serde_json::Value::Null => Kind::Null,
             serde_json::Value::Bool(value) => Kind::Bool(*value),
-            serde_json::Value::Number(value) => Kind::Number(value.as_f64().unwrap_or_default()),
+            serde_json::Value::Number(value) => {
+                return Self::written_number(value.as_f64().unwrap_or_default(), span.clone());
+            }
             serde_json::Value::String(value) => Kind::String(value.clone()),
             serde_json::Value::Array(items) => {
                 Kind::List(items.iter().map(|item| Self::from_json(item, span)).collect())
@@ -66,7 +80,7 @@ impl Given {
 
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.kind {
-            Kind::Null => serde_json::Value::Null,
+            Kind::Null | Kind::Unknown => serde_json::Value::Null,
             Kind::Bool(value) => (*value).into(),
             Kind::Number(value) => number_to_json(*value),
             Kind::String(value) => value.clone().into(),
@@ -74,6 +88,45 @@ impl Given {
             Kind::Map(fields) => serde_json::Value::Object(
                 fields.iter().map(|(name, field)| (name.clone(), field.value.to_json())).collect(),
             ),
+        }
+    }
+
+    /// Which leaves are not known, in the form of [`Resolved::unknown`](crate::Resolved::unknown).
+    pub(crate) fn unknown_to_json(&self) -> serde_json::Value {
+        match &self.kind {
+            _ if !self.holds_unknown() => false.into(),
+            Kind::List(items) => items.iter().map(Self::unknown_to_json).collect(),
+            Kind::Map(fields) => {
+                let unknown = fields.iter().filter(|(_, field)| field.value.holds_unknown());
+                serde_json::Value::Object(
+                    unknown.map(|(name, field)| (name.clone(), field.value.unknown_to_json())).collect(),
+                )
+            }
+            _ => true.into(),
+        }
+    }
+
+    pub(crate) fn kind_is_unknown(&self) -> bool {
+        matches!(self.kind, Kind::Unknown)
+    }
+
+    /// Whether it, or anything in it, is not known yet.
+    pub(crate) fn holds_unknown(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown => true,
+            Kind::List(items) => items.iter().any(Self::holds_unknown),
+            Kind::Map(fields) => fields.values().any(|field| field.value.holds_unknown()),
+            _ => false,
+        }
+    }
+
+    /// Whether it, or anything in it, is neither known yet nor of a known type.
+    pub(crate) fn holds_untyped(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown => self.declared.is_none(),
+            Kind::List(items) => items.iter().any(Self::holds_untyped),
+            Kind::Map(fields) => fields.values().any(|field| field.value.holds_untyped()),
+            _ => false,
         }
     }
 
@@ -116,6 +169,7 @@ impl Given {
     pub(crate) fn shape(&self) -> &'static str {
         match self.kind {
             Kind::Null => "null",
+            Kind::Unknown => "a value that is known after apply",
             Kind::Bool(_) => "a bool",
             Kind::Number(_) => "a number",
             Kind::String(_) => "a string",
@@ -196,6 +250,9 @@ fn number_to_json(number: f64) -> serde_json::Value {
     }
     serde_json::Number::from_f64(number).map_or(serde_json::Value::Null, serde_json::Value::Number)
 }
+
+/// So many characters of a number are the same in 64-bit floats as in Terraform's.
+const LONGEST_EXACT: usize = 16;
 
 /// Above this, 64-bit floats have gaps between whole numbers.
 const LARGEST_WHOLE_NUMBER: f64 = 9_007_199_254_740_992.0;

@@ -1,11 +1,13 @@
 //! Reading inputs: the only part that looks at files.
 
 mod configuration;
+mod cty;
 mod evaluate;
 mod folder;
 mod functions;
 mod given;
 mod json;
+mod outputs;
 mod references;
 mod source;
 mod types;
@@ -19,6 +21,7 @@ use indexmap::IndexMap;
 use keywright_model::{Diagnostic, Diagnostics, Span};
 
 pub(crate) use given::{Given, Kind};
+pub use outputs::{LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput};
 pub(crate) use types::{Attribute, Type};
 pub(crate) use values::{mismatch_diagnostic, mismatch_label};
 
@@ -110,24 +113,39 @@ impl Arguments {
     }
 }
 
-/// Reads the arguments of every module that is meant.
-pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Vec<Arguments> {
+/// What was read: the arguments of every module that is meant, and the outputs of the whole.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) modules: Vec<Arguments>,
+    /// None for a document, which has none of its own.
+    pub(crate) outputs: Option<OutputBlocks>,
+}
+
+/// Reads all that sources hold.
+pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Reading {
     let document = match &sources.inputs_file {
         Some(path) => Some(path.clone()),
         None => document_in(&sources.folder),
     };
     match document {
-        Some(path) => read_document(&path, sources, diagnostics).into_iter().collect(),
+        Some(path) => {
+            Reading { modules: read_document(&path, sources, diagnostics).into_iter().collect(), outputs: None }
+        }
         None => folder::read(sources, diagnostics),
     }
 }
 
+/// Whether the path is a folder of Terraform configuration, and no document of inputs or folder with one.
+pub fn holds_configuration(path: &Path) -> bool {
+    !path.is_file() && source::list(path).is_ok_and(|files| files.iter().any(|path| folder::is_configuration(path)))
+}
+
 /// The document of inputs of a folder that holds no configuration.
 fn document_in(folder: &Path) -> Option<PathBuf> {
-    let files = source::list(folder).ok()?;
-    if files.iter().any(|path| folder::is_configuration(path)) {
+    if holds_configuration(folder) {
         return None;
     }
+    let files = source::list(folder).ok()?;
     let names = ["keywright.yaml", "keywright.yml", "keywright.json"];
     files.into_iter().find(|path| path.file_name().is_some_and(|file| names.iter().any(|name| file == *name)))
 }

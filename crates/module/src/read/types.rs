@@ -8,6 +8,7 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, FuncCall, Object, ObjectKey};
 use indexmap::IndexMap;
 
+use super::cty::Cty;
 use super::given::{Field, Given, Kind, number_to_string};
 
 /// A type constraint.
@@ -85,6 +86,36 @@ impl Type {
         let mut mismatches = Vec::new();
         let converted = Conversion { strict, mismatches: &mut mismatches }.convert(self, value, "");
         if mismatches.is_empty() { Ok(converted) } else { Err(mismatches) }
+    }
+
+    /// The type of a null that this was asked of; none where any will do.
+    pub(crate) fn cty(&self) -> Option<Cty> {
+        let attribute = |(name, attribute): (&String, &Attribute)| (name.clone(), attribute.kind.told());
+        Some(match self {
+            Self::Any => return None,
+            Self::String => Cty::String,
+            Self::Number => Cty::Number,
+            Self::Bool => Cty::Bool,
+            Self::List(inner) => Cty::list(inner.told()),
+            Self::Set(inner) => Cty::set(inner.told()),
+            Self::Map(inner) => Cty::map(inner.told()),
+            Self::Object(attributes) => Cty::Object(attributes.iter().map(attribute).collect()),
+            Self::Tuple(types) => Cty::Tuple(types.iter().map(Self::told).collect()),
+        })
+    }
+
+    fn holds_any(&self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::String | Self::Number | Self::Bool => false,
+            Self::List(inner) | Self::Set(inner) | Self::Map(inner) => inner.holds_any(),
+            Self::Object(attributes) => attributes.values().any(|attribute| attribute.kind.holds_any()),
+            Self::Tuple(types) => types.iter().any(Self::holds_any),
+        }
+    }
+
+    fn told(&self) -> Cty {
+        self.cty().unwrap_or(Cty::Dynamic)
     }
 
     /// The type with its article, for messages.
@@ -214,22 +245,23 @@ struct Conversion<'a> {
 }
 
 impl Conversion<'_> {
-    fn convert(&mut self, wanted: &Type, value: Given, path: &str) -> Given {
+    fn convert(&mut self, wanted: &Type, mut value: Given, path: &str) -> Given {
         if value.is_null() {
+            value.declared = wanted.cty().or(value.declared);
             return value;
         }
         match wanted {
             Type::Any => value,
             Type::String | Type::Number | Type::Bool => self.primitive(wanted, value, path),
-            Type::List(inner) => self.list(wanted, inner, value, path),
+            Type::List(inner) => declared(inner, self.list(wanted, inner, value, path), Cty::list),
             Type::Set(inner) => {
-                let mut list = self.list(wanted, inner, value, path);
+                let mut list = declared(inner, self.list(wanted, inner, value, path), Cty::set);
                 if let Kind::List(items) = &mut list.kind {
                     distinct(items);
                 }
                 list
             }
-            Type::Map(inner) => self.map(wanted, inner, value, path),
+            Type::Map(inner) => declared(inner, self.map(wanted, inner, value, path), Cty::map),
             Type::Object(attributes) => self.object(wanted, attributes, value, path),
             Type::Tuple(types) => self.tuple(wanted, types, value, path),
         }
@@ -237,7 +269,14 @@ impl Conversion<'_> {
 
     fn primitive(&mut self, wanted: &Type, mut value: Given, path: &str) -> Given {
         match converted_primitive(wanted, &value.kind) {
-            Some(kind) => value.kind = kind,
+            Some(Kind::Number(number)) if value.as_str().is_some() => {
+                value = Given { sensitive: value.sensitive, ..Given::written_number(number, value.span) };
+            }
+            Some(kind) => {
+                let is_number = matches!(kind, Kind::Number(_));
+                value.declared = value.declared.filter(|_| is_number);
+                value.kind = kind;
+            }
             None => self.mismatch(wanted, &value, path),
         }
         value
@@ -251,6 +290,7 @@ impl Conversion<'_> {
         let converted =
             items.into_iter().enumerate().map(|(at, item)| self.convert(inner, item, &format!("{path}[{at}]")));
         value.kind = Kind::List(converted.collect());
+        value.declared = None;
         value
     }
 
@@ -264,6 +304,7 @@ impl Conversion<'_> {
             (name, Field { key: field.key, value })
         });
         value.kind = Kind::Map(converted.collect());
+        value.declared = None;
         value
     }
 
@@ -288,6 +329,7 @@ impl Conversion<'_> {
                 }
                 None if attribute.optional => {
                     let default = Given::from_json(&attribute.default, &value.span);
+                    let default = self.convert(&attribute.kind, default, &format!("{path}.{name}"));
                     converted.insert(name.clone(), Field { key: value.span.clone(), value: default });
                 }
                 None => self.missing(wanted, name, &value.span, value.sensitive, path),
@@ -297,6 +339,7 @@ impl Conversion<'_> {
             self.unknown_attributes(attributes, &fields, path);
         }
         value.kind = Kind::Map(converted);
+        value.declared = None;
         value
     }
 
@@ -306,12 +349,13 @@ impl Conversion<'_> {
             return value;
         };
         if items.len() != types.len() {
-            let value = Given { kind: Kind::List(items), span: value.span, sensitive: value.sensitive };
+            let value = Given { kind: Kind::List(items), ..value };
             self.mismatch(wanted, &value, path);
             return value;
         }
         let converted = items.into_iter().zip(types).map(|(item, wanted)| self.convert(wanted, item, path));
         value.kind = Kind::List(converted.collect());
+        value.declared = None;
         value
     }
 
@@ -328,7 +372,7 @@ impl Conversion<'_> {
         self.mismatches.push(Mismatch {
             path: path.to_owned(),
             wanted: wanted.described(),
-            found: Given { kind: Kind::Null, span: span.clone(), sensitive },
+            found: Given { sensitive, ..Given::new(Kind::Null, span.clone()) },
             reason: Reason::MissingAttribute(name.to_owned()),
         });
     }
@@ -344,11 +388,22 @@ impl Conversion<'_> {
             self.mismatches.push(Mismatch {
                 path: path.to_owned(),
                 wanted: String::new(),
-                found: Given { kind: Kind::Null, span: field.key.clone(), sensitive: field.value.sensitive },
+                found: Given { sensitive: field.value.sensitive, ..Given::new(Kind::Null, field.key.clone()) },
                 reason: Reason::UnknownAttribute { name: name.clone(), known },
             });
         }
     }
+}
+
+/// A list or map with its type: all its parts have the `inner` one, or the one that Terraform finds for them.
+fn declared(inner: &Type, value: Given, whole: fn(Cty) -> Cty) -> Given {
+    let kinds: Vec<Cty> = match &value.kind {
+        Kind::List(items) => items.iter().map(Cty::of).collect(),
+        Kind::Map(fields) => fields.values().map(|field| Cty::of(&field.value)).collect(),
+        _ => return value,
+    };
+    let found = if inner.holds_any() { Cty::unified(&kinds) } else { inner.cty() };
+    whole(found.unwrap_or(Cty::Untold)).give(value)
 }
 
 fn converted_primitive(wanted: &Type, kind: &Kind) -> Option<Kind> {
@@ -374,7 +429,7 @@ pub(crate) fn parse_number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| looks_right && number.is_finite())
 }
 
-/// Keeps the first of equal items, and sorts texts, as Terraform's sets do.
+/// Keeps the first of equal items, and sorts texts, numbers and truth values, as Terraform's sets do.
 pub(crate) fn distinct(items: &mut Vec<Given>) {
     let mut kept: Vec<Given> = Vec::new();
     for item in items.drain(..) {
@@ -382,8 +437,14 @@ pub(crate) fn distinct(items: &mut Vec<Given>) {
             kept.push(item);
         }
     }
-    if kept.iter().all(|item| item.as_str().is_some()) {
-        kept.sort_by(|left, right| left.as_str().cmp(&right.as_str()));
+    let ordered = |left: &Given, right: &Given| match (&left.kind, &right.kind) {
+        (Kind::String(left), Kind::String(right)) => Some(left.cmp(right)),
+        (Kind::Bool(left), Kind::Bool(right)) => Some(left.cmp(right)),
+        (Kind::Number(left), Kind::Number(right)) => Some(left.total_cmp(right)),
+        _ => None,
+    };
+    if kept.iter().zip(kept.iter().skip(1)).all(|(left, right)| ordered(left, right).is_some()) {
+        kept.sort_by(|left, right| ordered(left, right).unwrap_or(std::cmp::Ordering::Equal));
     }
     *items = kept;
 }

@@ -6,5 +6,6 @@ mod common;
 mod compose;
 mod examples;
 mod folders;
+mod outputs;
 mod precedence;
 mod rules;

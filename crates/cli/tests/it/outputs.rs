@@ -1,0 +1,133 @@
+//! The outputs of a folder: what the state holds, what a plan says of them, and what `keywright output` prints.
+
+use serde_json::{Value, json};
+
+use crate::folder::{Folder, run};
+
+const BLOCKS: &str = "output \"arn\" {\n  value = module.kms.kms_key_arn\n}\noutput \"fixed\" {\n  value = [\"a\"]\n}\n\
+                      output \"secret\" {\n  value = upper(module.kms.kms_key_id)\n  sensitive = true\n}\n";
+
+fn stored(folder: &Folder) -> Value {
+    let text = std::fs::read_to_string(folder.state_path()).expect("a state");
+    serde_json::from_str::<Value>(&text).expect("JSON")["outputs"].clone()
+}
+
+fn exit_code(folder: &Folder) -> i32 {
+    folder.local("plan", &["--detailed-exitcode"]).code
+}
+
+#[test]
+fn a_folder_has_the_outputs_of_its_blocks_and_the_module_its_own() {
+    let folder = Folder::with_inputs("");
+    folder.write("outputs.tf", BLOCKS);
+    let plan = folder.local("plan", &["--json"]).succeeds();
+    let plan: Value = serde_json::from_str(&plan.stdout).expect("a plan");
+    let of_plan: Vec<&String> = plan["output_changes"].as_object().expect("changes").keys().collect();
+    assert_eq!(of_plan, ["arn", "fixed", "secret"]);
+    assert_eq!(plan["output_changes"]["arn"]["after_unknown"], json!(true));
+    assert_eq!(plan["output_changes"]["secret"]["after_sensitive"], json!(true));
+    let applied = folder.apply();
+    assert!(applied.stdout.contains("secret = <sensitive>"), "{}", applied.stdout);
+    assert!(!applied.stdout.contains("kms_key_id"), "{}", applied.stdout);
+    let id = folder.outputs()["kms_key_id"]["value"].as_str().expect("an ID").to_owned();
+    assert!(!applied.stdout.contains(&id.to_uppercase()), "{}", applied.stdout);
+    assert_eq!(stored(&folder)["secret"], json!({"value": id.to_uppercase(), "type": "string", "sensitive": true}));
+    assert_eq!(exit_code(&folder), 0);
+
+    let listed = folder.local("output", &[]).succeeds();
+    assert!(
+        listed.stdout.contains("secret = <sensitive>") && !listed.stdout.contains("kms_key_id"),
+        "{}",
+        listed.stdout
+    );
+    let data: Value = serde_json::from_str(&folder.local("output", &["--json"]).succeeds().stdout).expect("JSON");
+    assert_eq!(data["fixed"], json!({"sensitive": false, "type": ["tuple", ["string"]], "value": ["a"]}));
+    assert_eq!(data["secret"]["value"], json!(id.to_uppercase()));
+    let path = folder.path().to_str().expect("a path");
+    let one = run(&["output", path, "secret", "--local"]).succeeds().stdout;
+    assert_eq!(one.trim(), format!("\"{}\"", id.to_uppercase()));
+    assert_eq!(run(&["output", path, "kms_key_id", "--module", "kms", "--raw", "--local"]).succeeds().stdout, id);
+    run(&["output", path, "kms_key_id", "--local"]).fails_with(&["unknown-output", "arn, fixed, secret", "--module"]);
+    run(&["output", path, "--module", "other", "--local"]).fails_with(&["no-module", "other"]);
+    folder.destroy();
+    assert_eq!(stored(&folder), json!({}));
+}
+
+#[test]
+fn a_folder_without_blocks_has_no_outputs_and_the_modules_are_worked_out() {
+    let folder = Folder::with_inputs("");
+    assert!(folder.local("output", &[]).succeeds().stderr.contains("nothing was applied yet"));
+    let applied = folder.apply();
+    assert!(applied.stdout.contains("Outputs of kms:"), "{}", applied.stdout);
+    assert_eq!(stored(&folder), json!({}));
+    let listed = folder.local("output", &[]).succeeds();
+    assert!(
+        listed.stderr.contains("The state holds no outputs") && listed.stdout.contains("kms_key_arn"),
+        "{}",
+        listed.stderr
+    );
+    assert_eq!(exit_code(&folder), 0);
+
+    let text = std::fs::read_to_string(folder.state_path()).expect("a state");
+    let mut state: Value = serde_json::from_str(&text).expect("JSON");
+    state["outputs"]["kms"] = json!({"value": {"kms_key_id": "x"}, "type": ["object", {"kms_key_id": "string"}]});
+    std::fs::write(folder.state_path(), state.to_string()).expect("written");
+    let plan = folder.local("plan", &["--detailed-exitcode"]);
+    assert!(plan.code == 2 && plan.stdout.contains("- kms = {"), "{}", plan.stdout);
+    folder.apply();
+    assert_eq!((stored(&folder), exit_code(&folder)), (json!({}), 0));
+    folder.destroy();
+}
+
+#[test]
+fn what_a_block_refers_to_beside_the_module_is_left_alone_and_said() {
+    let folder = Folder::with_inputs("");
+    folder.write(
+        "outputs.tf",
+        "output \"bucket\" {\n  value = aws_s3_bucket.b.arn\n}\noutput \"id\" {\n  value = module.kms.kms_key_id\n}\n",
+    );
+    let plan = folder.local("plan", &[]).succeeds();
+    for told in ["output-left-alone", "`bucket`", "aws_s3_bucket.b", "outputs.tf:1"] {
+        assert!(plan.stderr.contains(told), "{told}: {}", plan.stderr);
+    }
+    folder.apply();
+    assert!(stored(&folder).as_object().expect("outputs").keys().eq(["id"]));
+    folder.destroy();
+}
+
+#[test]
+fn a_document_of_inputs_keeps_one_object_and_prints_its_outputs_flat() {
+    let folder = Folder::new("");
+    std::fs::remove_file(folder.path().join("main.tf")).expect("removed");
+    folder.write(
+        "keywright.yaml",
+        "aws_account_id: \"111122223333\"\naws_region: eu-west-1\nname_prefix: acme\nenvironment: test\n",
+    );
+    let plan = folder.local("plan", &[]).succeeds().stdout;
+    assert!(
+        plan.contains("+ kms = {") && plan.contains("+ kms_key_arn ") && plan.contains(" = (known after apply)"),
+        "{plan}"
+    );
+    folder.apply();
+    let kms = stored(&folder)["kms"].clone();
+    assert_eq!(kms["type"][1]["kms_replica_key_arn"], "dynamic");
+    let data: Value = serde_json::from_str(&folder.local("output", &["--json"]).succeeds().stdout).expect("JSON");
+    assert_eq!(data["kms_key_arn"]["value"], kms["value"]["kms_key_arn"]);
+    assert_eq!(data["kms_alias_names"]["type"], json!(["list", "string"]));
+    assert_eq!((folder.outputs(), exit_code(&folder)), (data, 0));
+    folder.destroy();
+}
+
+#[test]
+fn a_saved_plan_brings_the_outputs_of_when_it_was_made() {
+    let folder = Folder::with_inputs("");
+    folder.write("outputs.tf", BLOCKS);
+    let file = folder.path().join("out.plan");
+    let file = file.to_str().expect("a path");
+    folder.local("plan", &["--out", file]).succeeds();
+    folder.write("outputs.tf", "");
+    run(&["apply", file]).succeeds();
+    assert!(stored(&folder).as_object().expect("outputs").keys().eq(["arn", "fixed", "secret"]));
+    assert_eq!(exit_code(&folder), 2, "the folder's blocks are gone since");
+    folder.destroy();
+}

@@ -1,0 +1,204 @@
+//! The `output` blocks of a folder, as a state holds them.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use keywright_model::ModuleName;
+use keywright_module::{ModuleOutput, OUTPUTS, OutputBlocks, OutputKind, Resolved, RootOutput};
+use serde_json::{Value, json};
+
+use crate::common::{folder, module, sources};
+
+const MODULE: &str = "module \"kms\" {\n  source = \"./kms\"\n  aws_account_id = \"111122223333\"\n  aws_region = \
+                      \"eu-west-1\"\n  environment = \"prod\"\n  name_prefix = \"acme\"\n}\n";
+
+/// The blocks of a folder with this text beside a module `kms`.
+fn blocks(text: &str) -> Arc<OutputBlocks> {
+    let folder = folder(&[("main.tf", MODULE), ("outputs.tf", text)]);
+    module(&sources(folder.path())).desired().output_blocks
+}
+
+/// What the module hands out: an ARN that may not be known yet, a text that is not made, and a list.
+fn modules(arn: Option<&str>) -> IndexMap<ModuleName, Vec<ModuleOutput>> {
+    let known = |value: Value| Resolved { value, unknown: json!(false) };
+    let arn = arn.map_or(Resolved { value: Value::Null, unknown: json!(true) }, |arn| known(json!(arn)));
+    let output = |name: &str, kind, resolved| ModuleOutput { name: name.to_owned(), kind, resolved };
+    let outputs = vec![
+        output("arn", OutputKind::Text, arn),
+        output("replica", OutputKind::Made, known(Value::Null)),
+        output("aliases", OutputKind::Texts, known(json!(["alias/b", "alias/a"]))),
+    ];
+    IndexMap::from([(ModuleName::parse("kms").expect("a name"), outputs)])
+}
+
+/// The output `it` of blocks, or why it is left alone.
+fn output(blocks: &OutputBlocks, arn: Option<&str>) -> Result<RootOutput, String> {
+    let mut all = blocks.evaluate(&modules(arn));
+    all.shift_remove("it").expect("an output `it`").map_err(|left| left.because)
+}
+
+fn one(value: &str, arn: Option<&str>) -> Result<RootOutput, String> {
+    output(&blocks(&format!("output \"it\" {{\n  value = {value}\n}}\n")), arn)
+}
+
+#[test]
+fn values_and_types_are_those_that_terraform_writes() {
+    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let cases = all["cases"].as_array().expect("cases");
+    let variables: String = all["variables"]
+        .as_object()
+        .expect("variables")
+        .iter()
+        .map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")))
+        .collect();
+    let check = |case: &&Value| {
+        let expression = case["expression"].as_str().expect("an expression");
+        let text = format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n");
+        let found = match output(&blocks(&text), None) {
+            Ok(output) => output,
+            Err(_) if case["left_alone"] == json!(true) => return true,
+            Err(because) => {
+                eprintln!("{expression}: left alone: {because}");
+                return false;
+            }
+        };
+        let is_null = case["value"].is_null();
+        let fits = found.value.value == case["value"] && (is_null || found.kind == case["type"]);
+        if !fits || case["left_alone"] == json!(true) {
+            eprintln!("{expression}: {} {}", found.value.value, found.kind);
+        }
+        fits && case["left_alone"] != json!(true)
+    };
+    let failed: Vec<&Value> = cases.iter().filter(|case| !check(case)).collect();
+    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), cases.len());
+}
+
+#[test]
+fn what_depends_on_what_is_to_be_made_is_known_in_parts() {
+    let cases = [
+        ("module.kms.arn", json!(null), json!(true), json!("A")),
+        (
+            "{ arn = module.kms.arn, n = 1 }",
+            json!({"arn": null, "n": 1}),
+            json!({"arn": true}),
+            json!({"arn": "A", "n": 1}),
+        ),
+        ("[\"x\", module.kms.arn]", json!(["x", null]), json!([false, true]), json!(["x", "A"])),
+        ("\"key ${module.kms.arn}\"", json!(null), json!(true), json!("key A")),
+        ("split(\":\", module.kms.arn)", json!(null), json!(true), json!(["A"])),
+        ("module.kms.arn == \"A\" ? 1 : 2", json!(null), json!(true), json!(1)),
+        ("try(module.kms.arn, \"x\")", json!(null), json!(true), json!("A")),
+        ("try(module.kms.arn.x, \"x\")", json!(null), json!(true), json!("x")),
+        ("can(module.kms.arn.x)", json!(null), json!(true), json!(false)),
+        (
+            "[for name in module.kms.aliases : \"${name} ${module.kms.arn}\"][0]",
+            json!(null),
+            json!(true),
+            json!("alias/b A"),
+        ),
+        ("true ? 1 : module.kms.arn", json!("1"), json!(false), json!("1")),
+        ("true ? [1] : [upper(module.kms.arn)]", json!(null), json!(true), json!(["1"])),
+        ("true ? [\"x\"] : split(\":\", module.kms.arn)", json!(null), json!(true), json!(["x"])),
+        ("true ? [split(\":\", module.kms.arn)] : [[\"x\"]]", json!([null]), json!([true]), json!([["A"]])),
+        ("false && module.kms.arn == \"A\"", json!(false), json!(false), json!(false)),
+    ];
+    for (expression, before, unknown, after) in cases {
+        let planned = one(expression, None).unwrap_or_else(|because| panic!("{expression}: {because}"));
+        assert_eq!((&planned.value.value, &planned.value.unknown), (&before, &unknown), "{expression}");
+        let applied = one(expression, Some("A")).unwrap_or_else(|because| panic!("{expression}: {because}"));
+        assert_eq!((&applied.value.value, applied.value.is_known()), (&after, true), "{expression}");
+    }
+}
+
+#[test]
+fn a_whole_module_is_an_object_of_its_outputs() {
+    let output = one("module.kms", Some("A")).expect("an output");
+    assert_eq!(output.value.value, json!({"arn": "A", "replica": null, "aliases": ["alias/b", "alias/a"]}));
+    assert_eq!(output.kind, json!(["object", {"arn": "string", "replica": "dynamic", "aliases": ["list", "string"]}]));
+}
+
+#[test]
+fn variables_and_local_values_have_the_types_that_are_asked_of_them() {
+    let text = "variable \"names\" {\n  type = set(string)\n  default = [\"b\", \"a\"]\n}\nvariable \"o\" {\n  type = object({ a = \
+                optional(string), n = number })\n  default = { n = \"1.5\" }\n}\nlocals {\n  all = { names = var.names, o = var.o, arn = \
+                module.kms.arn }\n}\noutput \"it\" {\n  value = local.all\n}\n";
+    let output = output(&blocks(text), Some("A")).expect("an output");
+    assert_eq!(output.value.value, json!({"names": ["a", "b"], "o": {"a": null, "n": 1.5}, "arn": "A"}));
+    let o = json!(["object", {"a": "string", "n": "number"}]);
+    assert_eq!(output.kind, json!(["object", {"names": ["set", "string"], "o": o, "arn": "string"}]));
+}
+
+#[test]
+fn what_is_not_read_is_left_alone_and_says_why() {
+    let cases = [
+        ("aws_sns_topic.alarms.arn", "`aws_sns_topic.alarms`"),
+        ("data.aws_region.here.name", "`data.aws_region`"),
+        ("module.network.vpc_id", "`module.network`"),
+        ("path.module", "`path.module`"),
+        ("filesha256(\"main.tf\")", "`filesha256`"),
+        ("1 / 3", "another way"),
+        ("module.kms.nothing", "`nothing`"),
+        ("local.none", "`local.none`"),
+    ];
+    for (expression, says) in cases {
+        let because = one(expression, Some("A")).expect_err(expression);
+        assert!(because.contains(says), "{expression}: {because}");
+    }
+}
+
+#[test]
+fn a_secret_is_an_output_only_of_a_block_that_says_so_and_shows_in_no_debug() {
+    let secret = "variable \"p\" {\n  sensitive = true\n  default = \"hunter2\"\n}\n";
+    let open = output(&blocks(&format!("{secret}output \"it\" {{\n  value = \"x${{var.p}}\"\n}}\n")), None);
+    assert!(open.expect_err("it is refused").contains("sensitive = true"));
+    let blocks = blocks(&format!("{secret}output \"it\" {{\n  value = var.p\n  sensitive = true\n}}\n"));
+    let closed = output(&blocks, None).expect("an output");
+    assert!(closed.sensitive && closed.value.value == json!("hunter2"));
+    assert!(!format!("{blocks:?} {closed:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_saved_plan_holds_what_the_outputs_refer_to_and_no_other_variable() {
+    let text = "variable \"a\" {\n  type = list(string)\n  default = [\"x\"]\n}\nvariable \"other\" {\n  sensitive = true\n  default = \
+                \"hunter2\"\n}\nlocals {\n  b = concat(var.a, [module.kms.arn])\n  c = var.other\n}\noutput \"it\" {\n  value = {\n    b = \
+                local.b # both\n    text = <<-EOT\n      line ${module.kms.arn}\n    EOT\n  }\n}\noutput \"heredoc\" {\n  value = <<-EOT\n    one\n      ${module.kms.arn}\n  EOT\n}\n";
+    let blocks = blocks(text);
+    let saved = serde_json::to_string(&*blocks).expect("JSON");
+    assert!(!saved.contains("hunter2"), "{saved}");
+    let read: OutputBlocks = serde_json::from_str(&saved).expect("blocks");
+    let (modules, both) = (modules(Some("A")), [&*blocks, &read]);
+    let [first, second] = both.map(|it| it.evaluate(&modules).into_values().map(Result::unwrap).collect::<Vec<_>>());
+    assert_eq!(first, second);
+    assert_eq!(first[0].value.value["text"], json!("line A\n"));
+    assert_eq!(first[1].value.value, json!("one\n  A\n"));
+}
+
+#[test]
+fn outputs_are_read_in_terraforms_json_syntax_too() {
+    let folder = folder(&[
+        ("main.tf", MODULE),
+        (
+            "o.tf.json",
+            r#"{"output": {"it": {"value": {"arn": "${module.kms.arn}", "text": "is ${module.kms.arn}"}, "sensitive": true}}}"#,
+        ),
+    ]);
+    let blocks = module(&sources(folder.path())).desired().output_blocks;
+    let planned = output(&blocks, None).expect("an output");
+    assert_eq!(planned.value.unknown, json!({"arn": true, "text": true}));
+    let applied = output(&blocks, Some("A")).expect("an output");
+    assert_eq!((applied.value.value, applied.sensitive), (json!({"arn": "A", "text": "is A"}), true));
+    let read: OutputBlocks = serde_json::from_str(&serde_json::to_string(&*blocks).expect("JSON")).expect("blocks");
+    assert_eq!(read, *blocks);
+}
+
+#[test]
+fn the_outputs_are_those_of_the_module_in_terraforms_language() {
+    let text = include_str!("../../../../modules/kms/outputs.tf");
+    let names: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("output \"")?.strip_suffix("\" {")).collect();
+    assert_eq!(names, OUTPUTS.iter().map(|output| output.name).collect::<Vec<_>>());
+    // `one([])` is a null of no type: so are those that say `one(…)`, and no others.
+    for (block, info) in text.split("output \"").skip(1).zip(OUTPUTS) {
+        assert_eq!(block.contains("= one("), info.kind == OutputKind::Made, "{}", info.name);
+    }
+}
