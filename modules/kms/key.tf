@@ -64,7 +64,8 @@ resource "aws_iam_role" "kms_admin_role" {
   }
 }
 
-# What no key policy can give, and the management of both keys.
+# What no key policy can give, and the management of both keys. A new description needs a new policy, of the same name: the old one
+# goes first. The role keeps the keys meanwhile, for their policies name it.
 resource "aws_iam_policy" "kms_management_policy" {
   count = var.enable_kms_admin_role ? 1 : 0
 
@@ -72,10 +73,6 @@ resource "aws_iam_policy" "kms_management_policy" {
   description = "Manages the KMS keys, and makes keys and aliases"
   policy      = jsonencode(local.management_policy)
   tags        = var.tags
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_iam_role_policy_attachment" "kms_management_attachment" {
@@ -83,10 +80,6 @@ resource "aws_iam_role_policy_attachment" "kms_management_attachment" {
 
   role       = aws_iam_role.kms_admin_role[0].name
   policy_arn = aws_iam_policy.kms_management_policy[0].arn
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 # What it may do in S3 is the business of who makes the buckets.

@@ -8,17 +8,20 @@ SETS = {"alarm_actions", "ok_actions", "insufficient_data_actions", "operations"
 
 
 def told(plan):
-    """Each managed resource with its actions, its values and what is not known."""
+    """Each managed resource, and each output, with its actions, its values and what is not known."""
     changes = [it for it in plan["resource_changes"] if it["mode"] == "managed"]
-    resources = {
-        it["address"]: {
-            "actions": it["change"]["actions"],
-            "after": plain(it["change"]["after"]),
-            "unknown": shape(it["change"].get("after_unknown")),
-        }
-        for it in changes
+    return {
+        "resources": {it["address"]: change(it["change"]) for it in changes},
+        "outputs": {name: change(it) for name, it in plan.get("output_changes", {}).items()},
     }
-    return {"resources": resources}
+
+
+def change(it):
+    return {
+        "actions": it["actions"],
+        "after": plain(it["after"]),
+        "unknown": shape(it.get("after_unknown")),
+    }
 
 
 def plain(value, name=None):

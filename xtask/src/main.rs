@@ -92,6 +92,8 @@ fn licences() -> Result<(), String> {
         eprintln!("xtask: installing cargo-deny {CARGO_DENY} below {}", root.display());
         cargo(&["install", "--quiet", "--locked", "--root", &text(&root)?, "--version", CARGO_DENY, "cargo-deny"])?;
     }
+    // Also what only other systems build.
+    cargo(&["fetch", "--quiet", "--locked"])?;
     command(&text(&program)?, &["--offline", "check", "licenses", "bans", "sources"])
 }
 

@@ -95,11 +95,26 @@ fn unconfigured(attribute: &Attribute, old: Option<&Value>, so_far: &Prospect) -
     }
 }
 
+/// As the provider keeps it: a policy in its one form, a block with its defaults.
 fn normalised(attribute: &Attribute, value: Value) -> Value {
-    match (attribute.compare, &value) {
-        (Compare::Policy, Value::String(text)) => normalised_json(text).map_or(value, Value::String),
-        _ => value,
+    match (attribute.compare, value) {
+        (Compare::Policy, Value::String(text)) => Value::String(normalised_json(&text).unwrap_or(text)),
+        (Compare::Blocks(inner), Value::Array(blocks)) => {
+            blocks.into_iter().map(|block| with_defaults(inner, block)).collect()
+        }
+        (_, value) => value,
     }
+}
+
+fn with_defaults(attributes: &[Attribute], block: Value) -> Value {
+    let Value::Object(mut fields) = block else { return block };
+    for attribute in attributes {
+        let default = attribute.absent().filter(|default| !default.is_null());
+        if let (Some(default), None | Some(Value::Null)) = (default, fields.get(attribute.name)) {
+            fields.insert(attribute.name.to_owned(), default);
+        }
+    }
+    fields.into()
 }
 
 /// The JSON text with its keys sorted and without white space, as the provider keeps it.
