@@ -122,13 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn fields(value: serde_json::Value) -> Fields {
-        match Value::from(value) {
-            Value::Map(fields) => fields,
-            _ => Fields::new(),
-        }
-    }
+    use crate::value::object as fields;
 
     #[test]
     fn one_endpoint_serves_all() {

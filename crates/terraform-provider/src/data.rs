@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::config::Configured;
 use crate::trouble::Trouble;
-use crate::value::{Fields, Value};
+use crate::value::{Fields, Value, object};
 
 /// Reads a data source of this configuration.
 pub(crate) async fn read(configured: &Configured, source: &str, config: &Fields) -> Result<Fields, Trouble> {
@@ -29,11 +29,4 @@ async fn role(configured: &Configured, config: &Fields) -> Result<Fields, Troubl
     let read = configured.aws.read(&configured.actor, ResourceKind::IamRole, &known).await?;
     let found = read.ok_or_else(|| Trouble::new("No such role", format!("there is no role `{name}`")))?;
     Ok(object(serde_json::Value::Object(found.attributes)))
-}
-
-fn object(value: serde_json::Value) -> Fields {
-    match Value::from(value) {
-        Value::Map(fields) => fields,
-        _ => Fields::new(),
-    }
 }

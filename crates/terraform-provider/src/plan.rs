@@ -121,13 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn fields(value: serde_json::Value) -> Fields {
-        match Value::from(value) {
-            Value::Map(fields) => fields,
-            _ => Fields::new(),
-        }
-    }
+    use crate::value::object as fields;
 
     #[test]
     fn a_new_key_has_its_defaults_and_does_not_know_what_aws_chooses() {

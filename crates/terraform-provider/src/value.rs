@@ -68,6 +68,14 @@ impl Value {
     }
 }
 
+/// The members of a JSON object; none where it is something else.
+pub(crate) fn object(value: serde_json::Value) -> Fields {
+    match Value::from(value) {
+        Value::Map(fields) => fields,
+        _ => Fields::new(),
+    }
+}
+
 fn known_fields(fields: &Fields) -> Option<serde_json::Map<String, serde_json::Value>> {
     fields.iter().map(|(name, value)| Some((name.clone(), value.known()?))).collect()
 }
@@ -182,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut fields = known(json!({"a": [1, -2, 0.5, "x\u{e9}", null, true], "b": {"c": {}}, "d": u64::MAX}));
+        let mut fields = object(json!({"a": [1, -2, 0.5, "x\u{e9}", null, true], "b": {"c": {}}, "d": u64::MAX}));
         fields.insert("e".to_owned(), Value::List(vec![Value::Unknown]));
         assert_eq!(read(Some(&written(Some(fields.clone())))).unwrap(), Some(fields));
         assert_eq!(read(Some(&written(None))).unwrap(), None);
@@ -201,12 +209,5 @@ mod tests {
             assert!(read(Some(&DynamicValue { msgpack, json: Vec::new() })).is_err());
         }
         assert!(read(Some(&DynamicValue { msgpack: Vec::new(), json: b"{".to_vec() })).is_err());
-    }
-
-    fn known(value: serde_json::Value) -> Fields {
-        match Value::from(value) {
-            Value::Map(fields) => fields,
-            _ => Fields::new(),
-        }
     }
 }
