@@ -64,8 +64,7 @@ resource "aws_iam_role" "kms_admin_role" {
   }
 }
 
-# What no key policy can give, and the management of both keys. A new description needs a new policy, of the same name: the old one
-# goes first. The role keeps the keys meanwhile, for their policies name it.
+# What no key policy can give, and the management of both keys.
 resource "aws_iam_policy" "kms_management_policy" {
   count = var.enable_kms_admin_role ? 1 : 0
 
@@ -73,6 +72,12 @@ resource "aws_iam_policy" "kms_management_policy" {
   description = "Manages the KMS keys, and makes keys and aliases"
   policy      = jsonencode(local.management_policy)
   tags        = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+    # AWS cannot change it, and it is not worth a new policy.
+    ignore_changes = [description]
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "kms_management_attachment" {
@@ -80,6 +85,10 @@ resource "aws_iam_role_policy_attachment" "kms_management_attachment" {
 
   role       = aws_iam_role.kms_admin_role[0].name
   policy_arn = aws_iam_policy.kms_management_policy[0].arn
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # What it may do in S3 is the business of who makes the buckets.
@@ -101,6 +110,10 @@ resource "aws_iam_role" "s3_replication_role" {
       Condition = { StringEquals = { "aws:SourceAccount" = var.aws_account_id } }
     }]
   })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The published module kept these under other keys. The only administrator must not be recreated: a role of the same name

@@ -1,12 +1,10 @@
 # The primary key and its replica, their policies, aliases and grants.
 
 # Who runs this. With root access off KMS takes a policy only from somebody who could change it again.
-data "aws_caller_identity" "current" {
-  count = var.kms_root_access ? 0 : 1
-}
+data "aws_caller_identity" "current" {}
 
 locals {
-  caller_arn = try(data.aws_caller_identity.current[0].arn, "")
+  caller_arn = data.aws_caller_identity.current.arn
   # A session is named by its role: `arn:…:sts::ACCOUNT:assumed-role/ROLE/SESSION`. It does not tell the role's path.
   caller_role = try(regex("^arn:[^:]+:sts::([0-9]{12}):assumed-role/([^/]+)/", local.caller_arn), null)
   administrators = concat(
@@ -19,6 +17,11 @@ locals {
       regex("^arn:[^:]+:iam::([0-9]{12}):role/(?:.*/)?([^/]+)$", administrator) == local.caller_role, false
     )
   ])
+}
+
+locals {
+  # Four digits of base64 for every three bytes.
+  policies_fit = { for key, policy in local.key_policies : key => length(base64encode(policy)) <= 43692 }
 }
 
 # KMS refuses a policy that names a role which does not exist. Its making is not the module's: it belongs to the account.
@@ -41,6 +44,10 @@ resource "aws_kms_key" "general_encryption_key" {
 
   lifecycle {
     precondition {
+      condition     = data.aws_caller_identity.current.account_id == var.aws_account_id
+      error_message = "`aws_account_id` is ${var.aws_account_id}, and the provider's credentials are of ${data.aws_caller_identity.current.account_id}."
+    }
+    precondition {
       condition     = var.kms_root_access || var.enable_kms_admin_role || length(var.key_administrators) > 0
       error_message = "Nobody could change the key policy afterwards: kms_root_access is false, and there is neither an admin role nor a key administrator. Set enable_kms_admin_role = true, or name key_administrators."
     }
@@ -60,8 +67,8 @@ resource "aws_kms_key_policy" "general_encryption_key_policy" {
 
   lifecycle {
     precondition {
-      condition     = length(local.key_policies["primary"]) <= 32768
-      error_message = "The key policy has ${length(local.key_policies["primary"])} bytes; AWS takes up to 32768. Shorten the lists of principals, or key_statements."
+      condition     = alltrue(values(local.policies_fit))
+      error_message = "A key policy has more than the 32768 bytes that AWS takes. Shorten `key_users` and the other lists of principals, or `key_statements`."
     }
   }
 }
@@ -72,6 +79,10 @@ resource "aws_kms_alias" "alias" {
   region        = var.aws_region
   name          = each.value
   target_key_id = aws_kms_key.general_encryption_key.key_id
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The replica has a policy of its own: without one AWS attaches the default, which delegates to IAM.
@@ -101,6 +112,10 @@ resource "aws_kms_grant" "s3_replication_grant" {
   key_id            = aws_kms_replica_key.replica_key[0].arn
   grantee_principal = local.replication_grantee
   operations        = ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_kms_grant" "s3_replication_source_grant" {
@@ -111,6 +126,10 @@ resource "aws_kms_grant" "s3_replication_source_grant" {
   key_id            = aws_kms_key.general_encryption_key.arn
   grantee_principal = local.replication_grantee
   operations        = ["Decrypt", "DescribeKey"]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 locals {
@@ -135,6 +154,10 @@ resource "aws_kms_grant" "grant" {
       encryption_context_equals = constraints.value.encryption_context_equals
       encryption_context_subset = constraints.value.encryption_context_subset
     }
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

@@ -49,6 +49,10 @@ resource "aws_cloudwatch_metric_alarm" "kms_decrypt_alarm" {
   alarm_actions       = local.notified
   ok_actions          = local.notified
   tags                = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "kms_replica_decrypt_alarm" {
@@ -70,6 +74,10 @@ resource "aws_cloudwatch_metric_alarm" "kms_replica_decrypt_alarm" {
   alarm_actions       = [local.replica_sns_topic_arn]
   ok_actions          = [local.replica_sns_topic_arn]
   tags                = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # AWS publishes no metric of denied calls: they are counted in the log group that receives CloudTrail.
@@ -91,6 +99,10 @@ resource "aws_cloudwatch_metric_alarm" "kms_access_denied_alarm" {
   alarm_actions       = local.notified
   ok_actions          = local.notified
   tags                = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "kms_access_denied" {
@@ -106,6 +118,10 @@ resource "aws_cloudwatch_log_metric_filter" "kms_access_denied" {
     namespace     = local.metric_namespace
     value         = "1"
     default_value = "0"
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -128,6 +144,10 @@ resource "aws_cloudwatch_metric_alarm" "kms_replica_access_denied_alarm" {
   alarm_actions       = local.notified
   ok_actions          = local.notified
   tags                = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "kms_replica_access_denied" {
@@ -143,6 +163,10 @@ resource "aws_cloudwatch_log_metric_filter" "kms_replica_access_denied" {
     namespace     = local.metric_namespace
     value         = "1"
     default_value = "0"
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -164,6 +188,10 @@ resource "aws_cloudwatch_metric_alarm" "kms_lifecycle_alarm" {
   alarm_actions       = local.notified
   ok_actions          = local.notified
   tags                = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_log_metric_filter" "kms_lifecycle" {
@@ -179,5 +207,9 @@ resource "aws_cloudwatch_log_metric_filter" "kms_lifecycle" {
     namespace     = local.metric_namespace
     value         = "1"
     default_value = "0"
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }

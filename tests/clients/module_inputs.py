@@ -114,6 +114,10 @@ RIGHT = {
 }
 
 WRONG = {
+    "nobody who could change the policy": {"kms_root_access": False},
+    "another account": {"aws_account_id": "999988887777"},
+    "a policy that is too long": {"key_users": [f"arn:aws:iam::{ACCOUNT}:role/{number:03}{'x' * 61}" for number in range(400)]},
+    "a replica's policy that is too long": {**REPLICA, "key_users": [f"arn:aws:iam::{ACCOUNT}:role/{number:03}{'x' * 61}" for number in range(400)]},
     "an account of 11 digits": {"aws_account_id": "11112222333"},
     "an account of letters": {"aws_account_id": "11112222333a"},
     "no Region": {"aws_region": "europe"},

@@ -19,7 +19,7 @@ def told(plan):
 def change(it):
     return {
         "actions": it["actions"],
-        "after": plain(it["after"]),
+        "after": plain(it.get("after")),
         "unknown": shape(it.get("after_unknown")),
     }
 

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from conftest import MODULE, REGION, REPLICA_REGION, client, environment, run, serving
+from terraform_plans import differences, told
 from module_inputs import ACCOUNT, BASE, GRANT, OPERATOR, REPLICA, ROOT_OFF, SETTINGS, SWITCHES, configuration
 
 EXCHANGED = {
@@ -28,7 +29,8 @@ def operator(program, terraform, tmp_path_factory):
         client(operator, "iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
         for region in [REGION, REPLICA_REGION]:
             client(operator, "sns", region).create_topic(Name="alarms")
-        client(operator, "logs").create_log_group(logGroupName="/aws/cloudtrail/management-events")
+        for name in ["/aws/cloudtrail/management-events", "/aws/other"]:
+            client(operator, "logs").create_log_group(logGroupName=name)
         yield operator
 
 
@@ -133,6 +135,36 @@ def test_each_sees_what_was_changed_behind_the_other(folder):
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
 
 
+MOVES = {
+    "another prefix": ({**EXCHANGED["everything on"]}, {"name_prefix": "other"}),
+    "another environment": ({**SWITCHES["monitoring"], "enable_kms_admin_role": True}, {"environment": "stage"}),
+    "another grant": (EXCHANGED["grants"], {"grants": {"app": {**GRANT, "grantee_principal": OPERATOR}, "more": {**GRANT, "grantee_principal": OPERATOR}}}),
+    "another alias": ({"aliases": ["alias/acme/a"]}, {"aliases": ["alias/acme/b"]}),
+    "no replica any more": (EXCHANGED["everything on"], {"replication_region": None, "replication_region_buckets": {}, "replica_sns_topic_arn": None}),
+    "no admin role any more": ({"enable_kms_admin_role": True}, {"enable_kms_admin_role": False}),
+    "another log group": (SWITCHES["lifecycle"], {"cloudtrail_log_group_name": "/aws/other"}),
+    "root comes back": ({**ROOT_OFF, "enable_kms_admin_role": True}, {"kms_root_access": True}),
+    "root goes": ({"enable_kms_admin_role": True, "key_administrators": [OPERATOR]}, {"kms_root_access": False}),
+    "rotation and deletion": ({}, {"enable_key_rotation": False, "deletion_window_in_days": 7}),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_both_plan_the_same_move(folder, move):
+    before, change = MOVES[move]
+    folder.write(before)
+    folder.terraform_applies()
+    if "name_prefix" in change:
+        folder.names = {"name_prefix": folder.names["name_prefix"] + "x"}
+    folder.write({**before, **change})
+    folder.terraform("plan", "-input=false", "-out=tfplan")
+    theirs = told(folder.terraform_program.shown(folder.path, folder.operator, "tfplan"))
+    ours = told(json.loads(run(folder.program, folder.operator, "plan", str(folder.path), "--json")))
+    assert list(differences(theirs, ours)) == []
+    folder.terraform("apply", "-input=false", "tfplan")
+    folder.keywright_finds(NOTHING_CHANGES)
+
+
 def test_the_other_can_destroy(folder):
     folder.write(EXCHANGED["grants"])
     folder.terraform_applies()
@@ -232,23 +264,60 @@ def test_root_goes_in_a_second_apply_as_the_admin_role(folder):
     assert "EnableIAMUserPermissions" not in [it["Sid"] for it in policy["Statement"]]
     folder.keywright_finds(NOTHING_CHANGES)
 
+    # The way back: the role lets root in again, and then the operator may destroy.
+    folder.write({"enable_kms_admin_role": True})
+    as_operator = (folder.path / "main.tf").read_text()
+    (folder.path / "main.tf").write_text(as_operator.replace('provider "aws" {\n', as_role))
+    folder.terraform_applies()
+    client(folder.operator, "iam").delete_role_policy(RoleName=role["name"], PolicyName="reads")
+    (folder.path / "main.tf").write_text(as_operator)
+    folder.terraform("destroy", "-auto-approve", "-input=false")
+    assert managed(folder.state) == []
 
-def test_the_published_module_s_role_is_taken_over(folder):
+
+def published_role(folder):
+    """What the published module makes of the admin role, under its addresses; the role's unique ID."""
     published = folder.path / "published"
     published.mkdir()
     names = {kind: f"{folder.names['name_prefix']}-kms-{kind}-prod" for kind in ["admin-role", "management-policy"]}
     (published / "main.tf").write_text(PUBLISHED % (names["admin-role"], ACCOUNT, names["management-policy"]))
     (folder.path / "main.tf").write_text(f'provider "aws" {{\n  region = "{REGION}"\n}}\nmodule "kms" {{\n  source = "./published"\n}}\n')
     folder.terraform_applies()
-    unique = attributes(folder.state, "aws_iam_role")["unique_id"]
+    return attributes(folder.state, "aws_iam_role")["unique_id"]
 
+
+def test_the_published_module_s_role_is_taken_over(folder):
+    unique = published_role(folder)
     folder.write({"enable_kms_admin_role": True})
     folder.terraform("get")
     told = folder.terraform_finds(SOMETHING_CHANGES)
     assert '(moved from module.kms.aws_iam_role.kms_admin_role["kms_admin_role"])' in told
+    assert "0 to destroy" in told
+    state = folder.state
     folder.terraform_applies()
     assert attributes(folder.state, "aws_iam_role")["unique_id"] == unique
     folder.keywright_finds(NOTHING_CHANGES)
+    assert len(managed(state)) == 3
+
+
+def test_keywright_takes_over_the_published_module_s_role(folder):
+    unique = published_role(folder)
+    folder.write({"enable_kms_admin_role": True})
+    folder.keywright_applies()
+    assert attributes(folder.state, "aws_iam_role")["unique_id"] == unique
+    folder.terraform("get")
+    folder.terraform_finds(NOTHING_CHANGES)
+
+
+def test_nothing_is_made_without_the_auto_scaling_role(program, terraform, tmp_path):
+    terraform.required()
+    with serving(program, tmp_path / "aws") as started:
+        folder = Folder(tmp_path, program, terraform, environment(started["endpoint"], **started["operator"]))
+        folder.write({})
+        folder.terraform("get")
+        refused = terraform.run(folder.path, folder.operator, "apply", "-auto-approve", "-no-color", check=False)
+        assert refused.returncode == 1 and "AWSServiceRoleForAutoScaling" in refused.stderr
+        assert client(folder.operator, "kms").list_keys()["Keys"] == []
 
 
 PUBLISHED = """

@@ -22,8 +22,8 @@ pub(crate) async fn configure(config: &Fields) -> Result<Configured, Trouble> {
     let home = home(config)?;
     let mut options = Options::new(home.clone());
     options.profile = text(config, "profile").map(str::to_owned);
-    options.endpoint_url = endpoint(config)?;
-    options.credentials = credentials(config);
+    options.endpoint_url = endpoint(config)?.or_else(|| std::env::var("AWS_ENDPOINT_URL").ok());
+    options.credentials = credentials(config)?;
     let aws = AwsProvider::connect(options).await?;
     let actor = actor(config)?;
     if let Actor::Role(role) = &actor {
@@ -58,13 +58,18 @@ fn home(config: &Fields) -> Result<Region, Trouble> {
     Region::parse(&name).map_err(|error| Trouble::new("No such Region", error.to_string()))
 }
 
-fn credentials(config: &Fields) -> Option<StaticCredentials> {
+/// An access key in the provider's block: whole, or none.
+fn credentials(config: &Fields) -> Result<Option<StaticCredentials>, Trouble> {
     let secret = |name| text(config, name).map(|text| Secret::new(text.to_owned()));
-    Some(StaticCredentials {
-        access_key_id: text(config, "access_key")?.to_owned(),
-        secret_access_key: secret("secret_key")?,
-        session_token: secret("token"),
-    })
+    match (text(config, "access_key"), secret("secret_key")) {
+        (None, None) => Ok(None),
+        (Some(access_key_id), Some(secret_access_key)) => Ok(Some(StaticCredentials {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key,
+            session_token: secret("token"),
+        })),
+        _ => Err(Trouble::new("Half an access key", "give both `access_key` and `secret_key`, or neither")),
+    }
 }
 
 /// One endpoint for every service is what there is.
@@ -80,14 +85,20 @@ fn endpoint(config: &Fields) -> Result<Option<String>, Trouble> {
 }
 
 fn actor(config: &Fields) -> Result<Actor, Trouble> {
-    let mut roles = blocks(config, "assume_role").filter_map(|block| text(block, "role_arn"));
+    let mut roles = blocks(config, "assume_role");
     match (roles.next(), roles.next()) {
         (None, _) => Ok(Actor::Caller),
-        (Some(role), None) => {
-            Arn::parse(role).map(Actor::Role).map_err(|error| Trouble::new("No role", error.to_string()))
-        }
+        (Some(role), None) => assumed(role),
         _ => Err(Trouble::new("Several roles", "this provider assumes one role, not a chain of them")),
     }
+}
+
+fn assumed(role: &Fields) -> Result<Actor, Trouble> {
+    if let Some(name) = ["duration", "external_id", "session_name"].iter().find(|name| text(role, name).is_some()) {
+        return Err(Trouble::new("Not supported", format!("this provider does not do `assume_role.{name}`")));
+    }
+    let arn = text(role, "role_arn").unwrap_or_default();
+    Arn::parse(arn).map(Actor::Role).map_err(|error| Trouble::new("No role", error.to_string()))
 }
 
 fn texts<'a>(fields: &'a Fields, name: &str) -> Vec<&'a str> {
@@ -146,5 +157,16 @@ mod tests {
         assert_eq!(actor(&fields(json!({"assume_role": []}))).unwrap(), Actor::Caller);
         assert!(actor(&fields(json!({"assume_role": [{"role_arn": role}, {"role_arn": role}]}))).is_err());
         assert!(actor(&fields(json!({"assume_role": [{"role_arn": "admin"}]}))).is_err());
+        assert!(actor(&fields(json!({"assume_role": [{}]}))).is_err());
+        assert!(actor(&fields(json!({"assume_role": [{"role_arn": role, "external_id": "x"}]}))).is_err());
+    }
+
+    #[test]
+    fn an_access_key_is_given_whole() {
+        let whole = credentials(&fields(json!({"access_key": "AKIA", "secret_key": "s"}))).unwrap();
+        assert_eq!(whole.unwrap().access_key_id, "AKIA");
+        assert!(credentials(&fields(json!({"region": "eu-west-1"}))).unwrap().is_none());
+        assert!(credentials(&fields(json!({"access_key": "AKIA"}))).is_err());
+        assert!(credentials(&fields(json!({"secret_key": "s"}))).is_err());
     }
 }

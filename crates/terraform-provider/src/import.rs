@@ -3,7 +3,7 @@
 //! Source of the IDs: the pages of the resources, <https://registry.terraform.io/providers/hashicorp/aws/latest/docs>, "Import".
 
 use keywright_engine::schema;
-use keywright_model::ResourceKind;
+use keywright_model::{Region, ResourceKind};
 
 use crate::trouble::Trouble;
 use crate::value::{Fields, Value};
@@ -14,6 +14,9 @@ pub(crate) fn known(kind: ResourceKind, id: &str) -> Result<Fields, Trouble> {
         Some((id, region)) if kind.is_regional() => (id, Some(region)),
         _ => (id, None),
     };
+    if let Some(error) = region.and_then(|region| Region::parse(region).err()) {
+        return Err(Trouble::new(format!("`{id}` is in no Region"), error.to_string()));
+    }
     let parts = parts(kind, id).ok_or_else(|| malformed(kind, id))?;
     let told = parts.into_iter().chain(region.map(|region| ("region", region))).chain([("id", id)]);
     let told = told.map(|(name, value)| (name.to_owned(), Value::Text(value.to_owned())));
@@ -94,6 +97,7 @@ mod tests {
             (ResourceKind::KmsGrant, ":abc"),
             (ResourceKind::IamRolePolicyAttachment, "role"),
             (ResourceKind::LogMetricFilter, "/group:"),
+            (ResourceKind::KmsKey, "mrk-1@mars"),
         ] {
             assert!(known(kind, id).is_err(), "{id}");
         }

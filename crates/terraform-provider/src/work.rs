@@ -1,6 +1,6 @@
 //! Reads and writes resources: Terraform's values on one side, `keywright-aws` on the other.
 
-use keywright_engine::{Attributes, Creation, CreationToken, Provider, ProviderError, Standing, schema};
+use keywright_engine::{Attributes, Creation, CreationToken, Failure, Provider, ProviderError, Standing, schema};
 use keywright_model::{AccountId, Arn, Region, ResourceKind};
 use serde_json::json;
 
@@ -46,17 +46,17 @@ impl Configured {
         let creation = Creation { kind, planned, interim_policy: None, token: &token };
         let (made, trouble) = match self.aws.create(&self.actor, &creation).await {
             Ok(made) => (Some(made), None),
-            Err(error) => (self.made_in_part(&creation).await, Some(error.into())),
+            Err(error) => (self.made_in_part(&creation, &error.failure).await, Some(error.into())),
         };
         let Some(made) = made else { return (None, trouble) };
         let settled = self.aws.settle(&self.actor, kind, &made).await;
         (Some(merged(schema(kind), planned, made)), trouble.or_else(|| settled.err().map(Trouble::from)))
     }
 
-    /// Only what carries this creation's token was surely made by it.
-    async fn made_in_part(&self, creation: &Creation<'_>) -> Option<Attributes> {
-        let is_marked = matches!(creation.kind, ResourceKind::KmsKey | ResourceKind::KmsReplicaKey);
-        if !is_marked {
+    /// A key is found by this creation's token; a replica by its primary, so that one that was there before is not its work.
+    async fn made_in_part(&self, creation: &Creation<'_>, failure: &Failure) -> Option<Attributes> {
+        let is_key = matches!(creation.kind, ResourceKind::KmsKey | ResourceKind::KmsReplicaKey);
+        if !is_key || matches!(failure, Failure::AlreadyExists { .. }) {
             return None;
         }
         self.aws.find_created(&self.actor, creation).await.ok().flatten()

@@ -116,7 +116,11 @@ impl Report {
             return diagnostics;
         }
         let left: Vec<_> = self.left.iter().map(|left| format!("{} of {}", left.doing, left.address)).collect();
-        let why = if self.cancelled { "the run was asked to end" } else { "something before failed" };
+        let why = match (self.cancelled, self.failed.is_empty()) {
+            (true, _) => "the run was asked to end",
+            (false, false) => "something before failed",
+            (false, true) => "they wait for each other, which is a mistake of keywright",
+        };
         let steps = if left.len() == 1 { "1 step was".to_owned() } else { format!("{} steps were", left.len()) };
         diagnostics.push(
             Diagnostic::warning("not-done", format!("{steps} not begun: {why}"))

@@ -66,7 +66,7 @@ impl Prospect {
             self.unknown.insert(name, unknown);
             return;
         }
-        let kept = old.filter(|old| attribute.equal(old, &value)).unwrap_or(value);
+        let kept = old.filter(|old| attribute.kept || attribute.equal(old, &value)).unwrap_or(value);
         self.after.insert(name, kept);
     }
 
@@ -142,6 +142,17 @@ mod tests {
         assert_eq!(prospect.after.get("multi_region"), Some(&json!(true)));
         assert_eq!(prospect.unknown.get("arn"), Some(&json!(true)));
         assert!(!prospect.after.contains_key("arn"));
+    }
+
+    #[test]
+    fn a_policy_keeps_its_description_and_not_its_name() {
+        let prior = json!({"description": "old", "name": "old"}).as_object().cloned().unwrap_or_default();
+        let given = arguments(&[("description", "new".into()), ("name", "new".into())]);
+        let prospect = work_out(ResourceKind::IamPolicy, &given, Some(&prior), &|_| None);
+        assert_eq!(prospect.after.get("description"), Some(&json!("old")));
+        assert_eq!(prospect.after.get("name"), Some(&json!("new")));
+        let first = work_out(ResourceKind::IamPolicy, &given, None, &|_| None);
+        assert_eq!(first.after.get("description"), Some(&json!("new")));
     }
 
     #[test]

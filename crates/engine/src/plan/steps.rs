@@ -112,7 +112,7 @@ impl Orders<'_> {
             (Work::Settle(early), Work::PutPolicy(_) | Work::PutBridge(_)) => is_key(self.kind(early)),
             (Work::Make(early), Work::Delegate(late)) => self.replaces_first(early, late),
             (Work::Make(early), Work::Delete(late)) => self.is_made_before_deletion(early, late),
-            (Work::Settle(_), Work::Delete(late)) => is_iam(self.kind(late)),
+            (Work::Settle(_), Work::Delete(late)) => is_iam(self.kind(late)) && !self.is_replaced_in_place(late),
             (Work::Delete(early), Work::Make(late)) => early == late && !self.creates_first(late),
             (Work::Delete(early), Work::Delete(late)) => self.is_deleted_before(early, late),
             (Work::Delete(early), Work::PutPolicy(_) | Work::PutBridge(_)) => !is_iam(self.kind(early)),

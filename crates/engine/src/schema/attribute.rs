@@ -19,6 +19,8 @@ pub struct Attribute {
     pub unread: bool,
     /// Whether it follows from other resources, so that a change of it is no drift.
     pub volatile: bool,
+    /// Whether a resource that is there keeps it, whatever is configured: it is not worth a new one.
+    pub kept: bool,
 }
 
 /// Who sets an attribute.
@@ -131,6 +133,11 @@ impl Attribute {
         self
     }
 
+    pub(super) const fn kept(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
     const fn new(name: &'static str, presence: Presence) -> Self {
         Self {
             name,
@@ -141,6 +148,7 @@ impl Attribute {
             sensitive: false,
             unread: false,
             volatile: false,
+            kept: false,
         }
     }
 }

@@ -6,12 +6,13 @@ pub(super) const SCHEMA: Schema = Schema {
     kind: ResourceKind::IamPolicy,
     version: 0,
     private: None,
-    identity: &["name", "path"],
+    identity: &["name"],
     attributes: &[
         Attribute::computed("arn"),
         Attribute::computed("attachment_count").volatile(),
         Attribute::optional("delay_after_policy_creation_in_ms").unread(),
-        Attribute::optional("description").force_new(),
+        // AWS cannot change it.
+        Attribute::optional("description").force_new().kept(),
         Attribute::computed("id"),
         Attribute::optional_computed("name").force_new(),
         Attribute::optional_computed("name_prefix").force_new(),

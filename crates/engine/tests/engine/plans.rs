@@ -112,6 +112,23 @@ async fn a_policy_written_otherwise_is_no_difference() {
 }
 
 #[tokio::test]
+async fn a_policy_of_the_same_name_goes_before_its_successor_is_made() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let policy = setup.aws.of_kind(ResourceKind::IamPolicy).remove(0);
+    let arn = policy.attributes["arn"].as_str().expect("an ARN").to_owned();
+    setup.aws.change(&arn, "path", json!("/old/"));
+    setup.aws.clear();
+    let planned = setup.plan(&Wish::default().desired()).await.expect("a plan");
+    let replaced = planned.plan().active().find(|it| it.address.kind == ResourceKind::IamPolicy).expect("a change");
+    assert_eq!(replaced.action, Action::Replace { create_first: false, because: vec!["path".to_owned()] });
+    drop(planned);
+    let report = setup.apply(&Wish::default()).await;
+    assert!(report.is_complete(), "{:?}", report.diagnostics());
+    setup.expect_no_op(&Wish::default()).await;
+}
+
+#[tokio::test]
 async fn a_saved_plan_is_applied_from_its_text() {
     let setup = Setup::new();
     let planned = setup.plan(&Wish::default().desired()).await.expect("a plan");
