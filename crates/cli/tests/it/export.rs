@@ -359,6 +359,45 @@ fn templates_tell_the_same_resources() {
 }
 
 #[test]
+fn what_cloudformation_would_take_for_its_own_language_is_refused() {
+    let condition = |test: &str, variable: &str, value: &str| {
+        module(&format!(
+            "key_statements = [{{ sid = \"Mine\", effect = \"Deny\", actions = [\"kms:Decrypt\"], \
+             principals = [{{ type = \"AWS\", identifiers = [\"*\"] }}], \
+             conditions = [{{ test = \"{test}\", variable = \"{variable}\", values = [\"{value}\"] }}] }}]"
+        ))
+    };
+    let (tag, like) = ("aws:PrincipalTag/a", "StringLike");
+    for (test, variable, value, place) in [
+        (like, tag, "{{resolve:ssm:/x:1}}", "aws:PrincipalTag/a"),
+        (like, tag, "a{{Resolve:secretsmanager:x}}b", "is a dynamic reference"),
+        (like, "Ref", "x", "`Ref` at `policy.Statement["),
+        (like, "Fn::Join", "x", "`Fn::Join` at `policy.Statement["),
+        (like, "aws:PrincipalTag/{{resolve:ssm:/x:1}}", "x", "is a dynamic reference"),
+    ] {
+        let folder = Folder::new(&condition(test, variable, value));
+        let said = export(&folder, "cloudformation", &[]);
+        assert_eq!(said.stdout, "");
+        said.fails_with(&["its own language", "module.kms.aws_kms_key_policy", place]);
+        export(&folder, "json", &[]).succeeds();
+    }
+    for (variable, value) in [(tag, "{{resolved}}"), (tag, "Ref"), (tag, "Fn::Join"), (tag, "$${AWS::Region}")] {
+        let folder = Folder::new(&condition(like, variable, value));
+        let said = export(&folder, "cloudformation", &[]).succeeds();
+        assert!(said.stdout.contains(&value.replace("$$", "$")), "{}", said.stdout);
+        assert!(!said.stdout.contains("Fn::Sub"), "{}", said.stdout);
+    }
+    let grant = |name: &str| {
+        module(&format!(
+            "grants = {{ g = {{ grantee_principal = \"arn:aws:iam::{ACCOUNT}:root\", operations = [\"Decrypt\"], \
+             constraints = {{ encryption_context_equals = {{ \"{name}\" = \"x\" }} }} }} }}"
+        ))
+    };
+    export(&Folder::new(&grant("Ref")), "cloudformation", &[]).fails_with(&["its own language", "`Ref` at `Metadata"]);
+    export(&Folder::new(&grant("Refs")), "cloudformation", &[]).succeeds();
+}
+
+#[test]
 fn the_key_policies_of_templates_mean_what_those_of_the_folder_mean() {
     let folder = Folder::with_inputs(ALL);
     let out = folder.path().join("out");
