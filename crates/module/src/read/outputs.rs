@@ -26,6 +26,9 @@ pub struct OutputBlocks {
     blocks: IndexMap<String, Block>,
     variables: IndexMap<String, Constant>,
     locals: IndexMap<String, Code>,
+    /// The folder's modules that were not asked for.
+    #[serde(default)]
+    left_out: BTreeSet<ModuleName>,
     complete: bool,
 }
 
@@ -90,6 +93,8 @@ pub struct LeftAlone {
     pub because: String,
     /// Where the block stands; none where that was not kept.
     pub place: Option<Span>,
+    /// Whether the block refers to a module of the folder that was not asked for.
+    pub is_of_other_module: bool,
 }
 
 impl OutputBlocks {
@@ -110,6 +115,11 @@ impl OutputBlocks {
         let value = Code::Json(Given::string(file.text.clone(), whole(&file)));
         let block = Block { place: None, value, sensitive: false };
         Self { blocks: IndexMap::from([(module.to_string(), block)]), ..Self::default() }
+    }
+
+    /// Takes note of the folder's modules that were not asked for.
+    pub(crate) fn leave_out(&mut self, modules: impl Iterator<Item = ModuleName>) {
+        self.left_out.extend(modules);
     }
 
     fn take_names(&mut self, code: &Code, configuration: &Configuration, values: &IndexMap<String, Given>) {
@@ -165,9 +175,14 @@ impl OutputBlocks {
         modules: &IndexMap<ModuleName, Vec<ModuleOutput>>,
     ) -> IndexMap<&str, Result<RootOutput, LeftAlone>> {
         let world = Blocks { blocks: self, modules, locals: RefCell::default(), depth: Cell::new(0) };
+        let left_alone = |name: &str, block: &Block, because| LeftAlone {
+            because,
+            place: block.place.clone(),
+            is_of_other_module: self.refers_to(name, &self.left_out),
+        };
         let evaluated =
-            |block: &Block| block.evaluate(&world).map_err(|because| LeftAlone { because, place: block.place.clone() });
-        self.blocks.iter().map(|(name, block)| (name.as_str(), evaluated(block))).collect()
+            |name: &str, block: &Block| block.evaluate(&world).map_err(|because| left_alone(name, block, because));
+        self.blocks.iter().map(|(name, block)| (name.as_str(), evaluated(name, block))).collect()
     }
 }
 
