@@ -33,11 +33,13 @@ pub struct OutputBlocks {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Block {
+pub(super) struct Block {
     #[serde(skip)]
     place: Option<Span>,
-    value: Code,
-    sensitive: bool,
+    #[serde(skip)]
+    pub(super) description: Option<String>,
+    pub(super) value: Code,
+    pub(super) sensitive: bool,
 }
 
 impl PartialEq for Block {
@@ -101,8 +103,9 @@ impl OutputBlocks {
     /// The blocks of a folder of configuration: its state holds no other outputs.
     pub(crate) fn of_folder(configuration: &Configuration, values: &IndexMap<String, Given>) -> Self {
         let mut blocks = Self { complete: true, ..Self::default() };
-        for (name, OutputBlock { span, value, sensitive }) in &configuration.outputs {
-            let block = Block { place: Some(span.clone()), value: value.code.clone(), sensitive: *sensitive };
+        for (name, OutputBlock { span, value, sensitive, description }) in &configuration.outputs {
+            let (place, description) = (Some(span.clone()), description.clone());
+            let block = Block { place, description, value: value.code.clone(), sensitive: *sensitive };
             blocks.take_names(&block.value, configuration, values);
             blocks.blocks.insert(name.clone(), block);
         }
@@ -113,7 +116,7 @@ impl OutputBlocks {
     pub fn of_document(module: &ModuleName) -> Self {
         let file = SourceFile::new("output", format!("${{module.{module}}}"));
         let value = Code::Json(Given::string(file.text.clone(), whole(&file)));
-        let block = Block { place: None, value, sensitive: false };
+        let block = Block { place: None, description: None, value, sensitive: false };
         Self { blocks: IndexMap::from([(module.to_string(), block)]), ..Self::default() }
     }
 
@@ -150,6 +153,18 @@ impl OutputBlocks {
     /// The names of the outputs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.blocks.keys().map(String::as_str)
+    }
+
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (&str, &Block)> {
+        self.blocks.iter().map(|(name, block)| (name.as_str(), block))
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&Given> {
+        self.variables.get(name).map(|Constant(value)| value)
+    }
+
+    pub(super) fn local(&self, name: &str) -> Option<&Code> {
+        self.locals.get(name)
     }
 
     /// Whether an output refers to one of the modules, itself or by local values.
