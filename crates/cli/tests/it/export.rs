@@ -320,14 +320,14 @@ fn a_document_of_inputs_hands_out_its_module_and_json_is_written_as_hcl() {
     let folder = Folder::with_inputs("");
     let outputs = json!({ "variable": { "a": { "default": "x" } }, "output": {
         "arn": { "value": "${module.kms.kms_key_arn}", "description": "It", "sensitive": true },
-        "list": { "value": [1, true, null, "text", { "a b": "${var.a}" }] },
+        "list": { "value": [1, true, null, "text", {}, { "a b": "${var.a}" }] },
         "mixed": { "value": "is ${module.kms.kms_key_arn}" },
         "name": { "value": { "${module.kms.kms_key_id}": 1 } },
     } });
     folder.write("outputs.tf.json", &outputs.to_string());
     let (files, notes) = exported(&folder, "terraform", &[]);
     let expect = "output \"arn\" {\n  description = \"It\"\n  value       = module.kms.kms_key_arn\n  sensitive   = true\n}\n\n\
-                  output \"list\" {\n  value = [1, true, null, \"text\", { \"a b\" = \"x\" }]\n}\n";
+                  output \"list\" {\n  value = [1, true, null, \"text\", {}, { \"a b\" = \"x\" }]\n}\n";
     assert_eq!(files["outputs.tf"], expect);
     for name in ["mixed", "name"] {
         let told = format!("The output `{name}` is left out: it ");

@@ -123,6 +123,7 @@ impl Writer<'_> {
                 parts.push(code("]"));
                 Ok(parts)
             }
+            Kind::Map(fields) if fields.is_empty() => Ok(vec![code("{}")]),
             Kind::Map(fields) => {
                 let mut parts = vec![code("{ ")];
                 for (at, (name, field)) in fields.iter().enumerate() {
@@ -188,7 +189,7 @@ struct Found {
     names: Vec<Name>,
     /// Names that `for` gives.
     bound: BTreeSet<String>,
-    /// Functions that read files.
+    /// A function that reads files.
     files: Option<String>,
 }
 
