@@ -32,6 +32,7 @@ pub use load::load;
 pub use nearest::nearest;
 pub use policy::UNTIED_STATEMENTS;
 pub use read::{
-    Assignment, LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput, Sources, holds_configuration,
+    Assignment, LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput, Sources, WrittenOutput, WrittenPart,
+    holds_configuration,
 };
 pub use value::{Part, Reference, Resolved, Template, Value};

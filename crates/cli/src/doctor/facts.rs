@@ -43,6 +43,8 @@ pub(crate) struct KeyFacts {
     pub(crate) arn: Arn,
     pub(crate) region: Region,
     pub(crate) standing: Read<Option<KeyStanding>>,
+    /// Whether KMS answered at all, be it with a refusal.
+    pub(crate) is_answered: bool,
     pub(crate) policy: Read<Document>,
     pub(crate) grants: Read<Vec<GrantOnKey>>,
 }

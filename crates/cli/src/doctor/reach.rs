@@ -19,9 +19,14 @@ pub(super) fn examine(facts: &Facts) -> Examination {
                     key.region, key.region
                 ),
             ),
-            Err(unread) if unread.why == Why::Denied => {
-                examination.saw(format!("KMS answers in {}, and refuses who asks: {}", key.region, unread.message));
-            }
+            // That the way is open is half of it: who is refused does not reach the key either.
+            Err(unread) if unread.why == Why::Denied && key.is_answered => examination.undecided(
+                format!(
+                    "the way to KMS in {} is open, for it answers; but it refuses who asks, so that the key was not seen: {}",
+                    key.region, unread.message
+                ),
+                format!("{}; through a VPC endpoint, its policy must let the call pass, too", unread.needs),
+            ),
             Err(unread) => examination.unread(unread),
         }
     }

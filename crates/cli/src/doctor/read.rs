@@ -101,6 +101,15 @@ fn by_the_caller(state: &State) -> Vec<KeyReader> {
     keys.filter_map(reader).collect()
 }
 
+/// What came of asking for a key.
+struct Asked {
+    standing: Read<Option<KeyStanding>>,
+    /// Who may.
+    actor: Option<Actor>,
+    /// Whether KMS answered at all.
+    is_answered: bool,
+}
+
 /// What is looked at for one module.
 struct Looking<'a> {
     provider: &'a AwsProvider,
@@ -142,7 +151,7 @@ impl Looking<'_> {
     async fn key(&self, reader: &KeyReader) -> KeyFacts {
         let part = if reader.address.kind == ResourceKind::KmsReplicaKey { Part::Replica } else { Part::Primary };
         let region = Region::parse(reader.arn.region()).unwrap_or_else(|_| self.module.inputs().region.clone());
-        let (standing, actor) = self.standing(reader, &region).await;
+        let Asked { standing, actor, is_answered } = self.standing(reader, &region).await;
         let access = match (&standing, actor) {
             (Ok(Some(_)), Some(actor)) => {
                 self.provider.key_access(&actor, &reader.arn).await.map_err(|error| Unread::from(&error))
@@ -157,33 +166,38 @@ impl Looking<'_> {
         });
         let policy = access.and_then(|access| document(&access.policy, PolicyKind::Key));
         let label = reader.address.to_string();
-        KeyFacts { part, label, arn: reader.arn.clone(), region, standing, policy, grants }
+        KeyFacts { part, label, arn: reader.arn.clone(), region, standing, is_answered, policy, grants }
     }
 
     /// Describes a key as the first who may.
-    async fn standing(&self, reader: &KeyReader, region: &Region) -> (Read<Option<KeyStanding>>, Option<Actor>) {
-        let mut refused = None;
+    async fn standing(&self, reader: &KeyReader, region: &Region) -> Asked {
+        let (mut refused, mut is_answered) = (None, false);
         for actor in &reader.actors {
             let assumed = match actor {
                 Actor::Role(role) => self.provider.assume(role).await,
                 Actor::Caller => Ok(()),
             };
+            let is_asked = assumed.is_ok();
             let answer = match assumed {
                 Ok(()) => self.provider.key_standing(actor, region, reader.arn.as_str()).await,
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(standing) => return (Ok(standing), Some(actor.clone())),
+                Ok(standing) => {
+                    return Asked { standing: Ok(standing), actor: Some(actor.clone()), is_answered: true };
+                }
                 Err(error) => {
                     let unread = Unread::from(&error);
                     if unread.why != Why::Denied {
-                        return (Err(unread), None);
+                        return Asked { standing: Err(unread), actor: None, is_answered };
                     }
+                    is_answered |= is_asked;
                     refused.get_or_insert(self.nobody.map_or(unread, Unread::from));
                 }
             }
         }
-        (Err(refused.unwrap_or_else(|| unclear("nobody was found who may read the key"))), None)
+        let unread = refused.unwrap_or_else(|| unclear("nobody was found who may read the key"));
+        Asked { standing: Err(unread), actor: None, is_answered }
     }
 
     async fn alarms(&self) -> BTreeMap<Region, Read<Vec<keywright_aws::Alarm>>> {

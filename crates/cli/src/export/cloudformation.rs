@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::{Export, references};
 use names::LogicalIds;
 use properties::{Form, Property, of_kind};
-use values::number;
+use values::{number, own_language, own_language_of};
 
 /// Writes the templates of these modules. With `import`, they are for taking over what the state holds, and a list of
 /// resources to import stands beside each.
@@ -132,7 +132,11 @@ impl<'a> Stack<'a> {
         template.insert("AWSTemplateFormatVersion".to_owned(), "2010-09-09".into());
         let description = format!("The KMS keys of module {} in {}", self.of.desired.module, self.region);
         template.insert("Description".to_owned(), description.into());
-        template.insert("Metadata".to_owned(), json!({ "keywright": self.metadata() }));
+        let metadata = self.metadata();
+        if let Some(found) = own_language(&metadata, "Metadata") {
+            return Err(taken_otherwise(format!("the template of module `{}`", self.of.desired.module), found));
+        }
+        template.insert("Metadata".to_owned(), json!({ "keywright": metadata }));
         let parameters: Map<String, Value> = self.parameters.iter().map(|it| self.parameter(it)).collect();
         if !parameters.is_empty() {
             template.insert("Parameters".to_owned(), parameters.into());
@@ -219,6 +223,11 @@ impl<'a> Stack<'a> {
     /// None for what is not given, or has no property.
     fn property(&self, resource: &DesiredResource, property: &Property) -> Option<Result<(String, Value), Diagnostic>> {
         let argument = resource.arguments.get(property.argument)?;
+        if let (false, Some(found)) =
+            (matches!(property.form, Form::None), own_language_of(argument, property.argument))
+        {
+            return Some(Err(taken_otherwise(format!("`{}`", resource.address), found)));
+        }
         let value = match property.form {
             Form::Same => self.value(argument),
             Form::Number => number(argument),
@@ -237,6 +246,9 @@ impl<'a> Stack<'a> {
             ResourceKind::KmsKeyPolicy => ("KeyPolicy", "policy"),
             _ => ("Roles", "role"),
         };
+        if let Some(found) = part.arguments.get(argument).and_then(|it| own_language_of(it, argument)) {
+            return Err(taken_otherwise(format!("`{}`", part.address), found));
+        }
         let value = part.arguments.get(argument).and_then(|value| match part.address.kind {
             ResourceKind::KmsKeyPolicy => self.policy(value),
             _ => Some(Value::Array(vec![self.value(value)?])),
@@ -277,6 +289,13 @@ impl<'a> Stack<'a> {
 fn untold(resource: &DesiredResource, argument: &str) -> Diagnostic {
     let summary = format!("`{argument}` of `{}` cannot be told to CloudFormation", resource.address);
     Diagnostic::error("export", summary).help("export it as `terraform` or `json`")
+}
+
+fn taken_otherwise(what: String, found: String) -> Diagnostic {
+    let summary = format!("{what} cannot be told to CloudFormation: it would take a part of it for its own language");
+    Diagnostic::error("export", summary)
+        .because(format!("in CloudFormation's language {found}; what is deployed would not be what was proved"))
+        .help("change the input that it comes from, or export it as `terraform` or `json`")
 }
 
 /// Whether a resource of Terraform is a property of another one here.

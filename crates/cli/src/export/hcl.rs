@@ -10,14 +10,23 @@ pub(super) fn block(head: &str, inside: &str) -> String {
     format!("{head} {{\n{}}}\n", indented(inside))
 }
 
+/// A block of attributes whose expressions stand as somebody wrote them: their further lines are left where they are.
+pub(super) fn block_as_written<N: AsRef<str>>(head: &str, all: &[(N, String)]) -> String {
+    format!("{head} {{\n{}}}\n", lines(all, "  "))
+}
+
 /// `name = expression` on lines of its own. As `terraform fmt` has it, the signs of neighbours stand below each other, and
 /// an expression of several lines has no neighbours.
 pub(super) fn attributes<N: AsRef<str>>(all: &[(N, String)]) -> String {
+    lines(all, "")
+}
+
+fn lines<N: AsRef<str>>(all: &[(N, String)], indent: &str) -> String {
     let mut text = String::new();
     for group in all.chunk_by(|(_, before), (_, after)| !before.contains('\n') && !after.contains('\n')) {
         let width = group.iter().map(|(name, _)| name.as_ref().len()).max().unwrap_or_default();
         for (name, expression) in group {
-            text.push_str(&format!("{:width$} = {expression}\n", name.as_ref()));
+            text.push_str(&format!("{indent}{:width$} = {expression}\n", name.as_ref()));
         }
     }
     text
@@ -31,6 +40,40 @@ pub(super) fn expression(value: &Value) -> String {
         Value::Object(fields) => object(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// A value in one line, as an expression of that type, which is in the form of states. None where no expression is known to
+/// have it.
+pub(super) fn typed(value: &Value, kind: &Value) -> Option<String> {
+    let name = kind.as_str().or_else(|| kind.get(0)?.as_str())?;
+    let inner = |of: &Value| kind.get(1).and_then(|inner| typed(of, inner));
+    Some(match (name, value) {
+        ("dynamic", Value::Null) => "null".to_owned(),
+        ("string" | "number" | "bool", Value::Null) => format!("to{name}(null)"),
+        ("string", Value::String(text)) => quoted(text),
+        ("number", Value::Number(_)) | ("bool", Value::Bool(_)) => value.to_string(),
+        // Of those without an item, nothing would tell what they are lists of.
+        ("list" | "set", Value::Array(items)) if !items.is_empty() => {
+            let items = items.iter().map(inner).collect::<Option<Vec<_>>>()?;
+            format!("to{name}([{}])", items.join(", "))
+        }
+        ("map", Value::Object(fields)) if !fields.is_empty() => {
+            let fields = fields.iter().map(|(name, value)| Some(format!("{} = {}", key(name), inner(value)?)));
+            format!("tomap({{ {} }})", fields.collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        ("tuple", Value::Array(items)) => {
+            let items = items.iter().enumerate().map(|(at, item)| typed(item, kind.get(1)?.get(at)?));
+            format!("[{}]", items.collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        ("object", Value::Object(fields)) if fields.is_empty() => "{}".to_owned(),
+        ("object", Value::Object(fields)) => {
+            let of = |name: &str| kind.get(1)?.get(name);
+            let fields =
+                fields.iter().map(|(name, value)| Some(format!("{} = {}", key(name), typed(value, of(name)?)?)));
+            format!("{{ {} }}", fields.collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        _ => return None,
+    })
 }
 
 /// A text in quotes: no part of it ends it, or is taken for a template.
@@ -117,6 +160,35 @@ mod tests {
         ];
         for (text, expect) in cases {
             assert_eq!(quoted(text), expect);
+        }
+    }
+
+    #[test]
+    fn values_are_written_in_their_types_or_not_at_all() {
+        let cases = [
+            (json!(["a"]), json!(["list", "string"]), Some(r#"tolist(["a"])"#)),
+            (json!(["${a}"]), json!(["tuple", ["string"]]), Some(r#"["$${a}"]"#)),
+            (json!([[1.5]]), json!(["set", ["list", "number"]]), Some("toset([tolist([1.5])])")),
+            (
+                json!({"a": true, "for": null}),
+                json!(["map", "bool"]),
+                Some(r#"tomap({ a = true, "for" = tobool(null) })"#),
+            ),
+            (
+                json!({"a": [], "b": {}}),
+                json!(["object", {"a": ["tuple", []], "b": ["object", {}]}]),
+                Some("{ a = [], b = {} }"),
+            ),
+            (json!(null), json!("dynamic"), Some("null")),
+            (json!([]), json!(["list", "string"]), None),
+            (json!({}), json!(["map", "string"]), None),
+            (json!(null), json!(["list", "string"]), None),
+            (json!(["a", 1]), json!(["tuple", ["string"]]), None),
+            (json!("1"), json!("number"), None),
+            (json!("1"), json!(null), None),
+        ];
+        for (value, kind, expect) in cases {
+            assert_eq!(typed(&value, &kind).as_deref(), expect, "{value} as {kind}");
         }
     }
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
 use keywright_engine::State;
 use keywright_model::{Address, ResourceKind};
-use keywright_module::{DesiredResource, GivenInput, INPUTS, InputInfo, Module, Reference};
+use keywright_module::{DesiredResource, GivenInput, INPUTS, InputInfo, Module, Reference, WrittenOutput, WrittenPart};
 use serde_json::Value;
 
 use super::Export;
-use super::hcl::{attributes, block, expression, quoted};
+use super::hcl::{attributes, block, block_as_written, expression, quoted, typed};
 
 /// Where the module is when nothing else is said: beside what calls it. Then its files are part of the export.
 pub(crate) const OWN_SOURCE: &str = "./modules/kms";
@@ -24,7 +25,8 @@ pub(crate) fn export(modules: &[Module], state: &State, source: Option<&str>) ->
     export.add("main.tf", folder.calls());
     let imports = folder.imports(state, &mut export.notes);
     export.add("imports.tf", imports);
-    export.add("outputs.tf", folder.outputs());
+    let outputs = folder.outputs(&mut export.notes);
+    export.add("outputs.tf", outputs);
     export.files.retain(|file| !file.text.is_empty());
     if source.is_none() {
         for (name, text) in MODULE {
@@ -94,7 +96,13 @@ impl Folder<'_> {
             .filter(|(module, input)| matches!(module.given().get(input.name), Some(GivenInput::Sensitive)))
     }
 
-    fn outputs(&self) -> String {
+    /// The folder's own blocks; a document of inputs stands for one of each module.
+    fn outputs(&self, notes: &mut Vec<String>) -> String {
+        let blocks = self.modules.first().map(|module| module.desired().output_blocks);
+        if let Some(blocks) = blocks.filter(|blocks| blocks.are_all()) {
+            let modules = self.modules.iter().map(|module| module.name().clone()).collect();
+            return written(blocks.written(&modules), notes);
+        }
         let output = |module: &Module| {
             let mut inside = vec![("value", format!("module.{}", module.name()))];
             if has_secrets(module) {
@@ -159,6 +167,49 @@ impl Folder<'_> {
             ));
         }
     }
+}
+
+/// The blocks that can be written, after the local values that they refer to; a note for each of the others.
+fn written(outputs: IndexMap<&str, Result<WrittenOutput, String>>, notes: &mut Vec<String>) -> String {
+    let untold = || "it refers to a variable of a type that no expression has".to_owned();
+    let (mut locals, mut blocks) = (IndexMap::new(), Vec::new());
+    for (name, output) in outputs {
+        match output.and_then(|output| block_of(name, &output).zip(locals_of(&output)).ok_or_else(untold)) {
+            Ok((block, own)) => {
+                blocks.push(block);
+                locals.extend(own);
+            }
+            Err(because) => notes.push(format!("The output `{name}` is left out: {because}. Write it by hand.")),
+        }
+    }
+    if !locals.is_empty() {
+        blocks.insert(0, block_as_written("locals", &locals.into_iter().collect::<Vec<_>>()));
+    }
+    blocks.join("\n")
+}
+
+fn locals_of(output: &WrittenOutput) -> Option<Vec<(String, String)>> {
+    output.locals.iter().map(|(name, parts)| Some((name.clone(), as_written(parts)?))).collect()
+}
+
+fn block_of(name: &str, output: &WrittenOutput) -> Option<String> {
+    let description = output.description.as_deref().map(|text| ("description", quoted(text)));
+    let sensitive = output.sensitive.then(|| ("sensitive", "true".to_owned()));
+    let value = ("value", as_written(&output.value)?);
+    let inside: Vec<_> = description.into_iter().chain([value]).chain(sensitive).collect();
+    Some(block_as_written(&format!("output {}", quoted(name)), &inside))
+}
+
+fn as_written(parts: &[WrittenPart]) -> Option<String> {
+    let part = |part: &WrittenPart| match part {
+        WrittenPart::Code(text) => Some(text.clone()),
+        WrittenPart::Value { value, kind } => {
+            let text = typed(value, kind)?;
+            // These do not end where they stand: `{ a = 1 }.a`, `2 - -1`.
+            Some(if text.starts_with(['{', '-']) { format!("({text})") } else { text })
+        }
+    };
+    parts.iter().map(part).collect()
 }
 
 const NOTHING_HELD: &str =

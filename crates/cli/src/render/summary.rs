@@ -293,7 +293,7 @@ fn object_lines(before: &Value, after: &serde_json::Map<String, Value>, unknown:
 fn partly_known(name: &str, value: &Value, unknown: &Value, indent: usize) -> String {
     match unknown {
         Value::Bool(false) => short(name, value, indent),
-        _ => values::partly_known(&values::brief(value), unknown, indent + 2),
+        _ => values::partly_known(value, unknown, indent + 2),
     }
 }
 
@@ -301,7 +301,7 @@ fn short(name: &str, value: &Value, indent: usize) -> String {
     if name.ends_with("policy") && value.is_string() {
         plan::POLICY.to_owned()
     } else {
-        values::hcl(&values::brief(value), indent + 2)
+        values::partly_known(value, &Value::Bool(false), indent + 2)
     }
 }
 

@@ -22,22 +22,27 @@ pub(crate) fn hcl(value: &Value, indent: usize) -> String {
     }
 }
 
-/// The same, of a value of which parts are known only after apply.
+/// The same of an output, of which parts are known only after apply. The texts of policies are only named.
 pub(crate) fn partly_known(value: &Value, unknown: &Value, indent: usize) -> String {
     let known = Value::Bool(false);
     match (value, unknown) {
         (_, Value::Bool(true)) => super::plan::UNKNOWN.to_owned(),
-        (Value::Array(items), Value::Array(unknown)) => {
+        (Value::Array(items), _) if !items.is_empty() => {
             let lines = items
                 .iter()
-                .zip(unknown)
-                .map(|(item, unknown)| format!("{},", partly_known(item, unknown, indent + STEP)));
+                .enumerate()
+                .map(|(at, item)| format!("{},", partly_known(item, unknown.get(at).unwrap_or(&known), indent + STEP)));
             block('[', ']', lines, indent)
         }
-        (Value::Object(fields), Value::Object(unknown)) => {
+        (Value::Object(fields), _) if !fields.is_empty() => {
             let width = fields.keys().map(|name| name.chars().count()).max().unwrap_or(0);
             let lines = fields.iter().map(|(name, value)| {
-                let value = partly_known(value, unknown.get(name).unwrap_or(&known), indent + STEP);
+                let unknown = unknown.get(name).unwrap_or(&known);
+                let is_policy = name.ends_with("_policy") && value.is_string() && *unknown == known;
+                let value = match is_policy {
+                    true => super::plan::POLICY.to_owned(),
+                    false => partly_known(value, unknown, indent + STEP),
+                };
                 format!("{name:width$} = {value}")
             });
             block('{', '}', lines, indent)
@@ -51,22 +56,7 @@ pub(crate) fn output(name: &str, value: &Value) -> String {
     if name.ends_with("_policy") && value.is_string() {
         return format!("(policy document: `keywright output DIR {name} --raw` prints it)");
     }
-    hcl(&brief(value), 0)
-}
-
-/// The value without the texts of policies in it.
-pub(crate) fn brief(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(brief).collect(),
-        Value::Object(fields) => {
-            let field = |(name, field): (&String, &Value)| match field {
-                Value::String(_) if name.ends_with("_policy") => (name.clone(), super::plan::POLICY.into()),
-                _ => (name.clone(), brief(field)),
-            };
-            Value::Object(fields.iter().map(field).collect())
-        }
-        _ => value.clone(),
-    }
+    partly_known(value, &Value::Bool(false), 0)
 }
 
 /// A text in quotes, with what would end or break it escaped.
@@ -112,11 +102,16 @@ mod tests {
 
     #[test]
     fn outputs_do_not_print_the_texts_of_policies() {
-        let value = json!({"kms_key_policy": "{}", "kms_key_id": "x"});
+        let value = json!({"kms_key_policy": "{}", "kms_key_id": "x", "other_policy": null});
         assert_eq!(
             output("whole", &value),
-            "{\n    kms_key_policy = \"policy document\"\n    kms_key_id     = \"x\"\n}"
+            "{\n    kms_key_policy = policy document\n    kms_key_id     = \"x\"\n    other_policy   = null\n}"
         );
+        assert_eq!(
+            output("list", &json!([{"a_policy": "{}"}])),
+            "[\n    {\n        a_policy = policy document\n    },\n]"
+        );
+        assert_eq!(output("id", &json!("policy document")), "\"policy document\"");
         assert!(output("kms_key_policy", &json!("{}")).contains("--raw"));
     }
 }

@@ -281,22 +281,28 @@ fn case_8_an_endpoint_that_does_not_answer_is_found_and_the_rest_undecided() {
 }
 
 #[test]
-fn case_8_a_refusal_is_an_answer() {
-    let folder = applied("");
-    std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
-    folder.cloud(async |sdk| {
-        let (id, secret) = sdk.user_without_permissions("nobody").await;
-        let environment = [
-            ("AWS_ACCESS_KEY_ID", id.as_str()),
-            ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
-            ("AWS_ENDPOINT_URL", sdk.endpoint()),
-        ];
-        let run = run_in(&["doctor", folder.path().to_str().expect("a path"), "--json"], &environment);
-        let report = Report::from(run.code, &run.stdout, &run.stderr);
-        assert_eq!(report.answer(8), "fine", "{}", report.said(8));
-        assert_eq!(report.answer(6), "undecided");
-        assert!(report.said(6).contains("the permission `cloudtrail:LookupEvents`"), "{}", report.said(6));
-    });
+fn case_8_a_key_that_refuses_who_asks_is_not_fine_though_the_way_to_it_is_open() {
+    for (inputs, needs) in [("", "the permission `kms:DescribeKey`"), (ROOT_OFF, "the permission `sts:AssumeRole`")] {
+        let folder = applied(inputs);
+        std::fs::copy(folder.state_path(), folder.path().join("terraform.tfstate")).expect("a copy");
+        folder.cloud(async |sdk| {
+            let (id, secret) = sdk.user_without_permissions("nobody").await;
+            let environment = [
+                ("AWS_ACCESS_KEY_ID", id.as_str()),
+                ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
+                ("AWS_ENDPOINT_URL", sdk.endpoint()),
+            ];
+            let run = run_in(&["doctor", folder.path().to_str().expect("a path"), "--json"], &environment);
+            let report = Report::from(run.code, &run.stdout, &run.stderr);
+            assert_eq!(report.answer(8), "undecided", "{}", report.said(8));
+            for expect in ["the way to KMS in eu-west-1 is open", "refuses who asks", needs, "VPC endpoint"] {
+                assert!(report.said(8).contains(expect), "`{expect}` is not in: {}", report.said(8));
+            }
+            assert_eq!(report.answer(6), "undecided");
+            assert!(report.said(6).contains("the permission `cloudtrail:LookupEvents`"), "{}", report.said(6));
+        });
+        assert_eq!(Report::of(&folder, &[]).answer(8), "fine", "who may is not refused");
+    }
 }
 
 #[test]

@@ -88,13 +88,91 @@ fn without_ids(text: &str, folder: &Folder) -> String {
     text
 }
 
+/// Outputs of which nothing is a resource's: each with what could be lost on the way, be it a type.
+const FIXED_OUTPUTS: &str = r#"
+variable "team" {
+  type    = string
+  default = "it's $${x} \"a\""
+}
+
+variable "zones" {
+  type    = list(string)
+  default = ["a", "b"]
+}
+
+variable "zone_set" {
+  type    = set(string)
+  default = ["a", "b"]
+}
+
+variable "limits" {
+  type    = map(number)
+  default = { low = -1, "high-er" = 2.5 }
+}
+
+variable "shape" {
+  type = object({ name = string, none = optional(string), deep = object({ on = bool }) })
+  default = {
+    name = "n"
+    deep = { on = true }
+  }
+}
+
+locals {
+  names = {
+    # Each by itself.
+    for zone in var.zones : zone => "${zone}-${var.team}"
+  }
+  all  = [local.names, var.shape]
+  gone = var.team
+}
+
+output "types" {
+  description = "What's ${"$"}{known} \"here\""
+  value       = [var.zones, var.zone_set, var.limits, var.shape, var.team]
+}
+
+output "parts" {
+  value = { n = 2 - var.limits.low, on = var.shape.deep.on ? var.zones[0] : "", (var.shape.name) = var.zones[*] }
+}
+
+output "text" {
+  value = <<-EOT
+    one ${var.team}
+
+      two ${join(",", var.zones)}
+  EOT
+}
+
+output "all" {
+  value     = local.all
+  sensitive = true
+}
+"#;
+
 /// The output that an exported folder has.
 const WHOLE: &str = "\noutput \"kms\" {\n  value = module.kms\n}\n";
+const OUTPUTS: &str = r#"
+output "arn" {
+  description = "The key's ARN"
+  value       = module.kms.kms_key_arn
+}
+
+output "tags" {
+  value = { for name, arn in { (local.here) = module.kms.kms_key_arn } : name => { arn = arn, whole = module.kms } }
+}
+
+locals {
+  here = "${var.team} ${module.kms.kms_key_id}"
+}
+"#;
 const SENSITIVE_WHOLE: &str = "\noutput \"kms\" {\n  value     = module.kms\n  sensitive = true\n}\n";
 
 #[test]
 fn a_folder_that_was_exported_is_the_same_folder() {
     let folder = Folder::new(&format!("{}{WHOLE}", module(ALL)));
+    folder.write("outputs.tf", FIXED_OUTPUTS);
+    folder.write("more.tf", OUTPUTS);
     folder.apply();
     let first = export(&folder, "terraform", &[]).succeeds();
     assert_eq!(export(&folder, "terraform", &[]).succeeds().stdout, first.stdout);
@@ -115,7 +193,7 @@ fn a_folder_that_was_exported_is_the_same_folder() {
 fn nothing_needs_to_be_applied_and_looking_makes_nothing() {
     let folder = Folder::with_inputs(ALL);
     let (files, notes) = exported(&folder, "terraform", &[]);
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["main.tf", "outputs.tf", "providers.tf", "versions.tf"]);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["main.tf", "providers.tf", "versions.tf"]);
     assert!(notes.iter().any(|note| note.contains("there are no import blocks")), "{notes:?}");
     for format in ["cloudformation", "json"] {
         exported(&folder, format, &[]);
@@ -180,20 +258,81 @@ fn what_the_state_holds_and_the_inputs_do_not_want_is_told() {
 fn several_modules_stay_apart() {
     let one = module("deletion_window_in_days = 7").replace("\"test\"", "\"one\"");
     let other = module("").replace("module \"kms\"", "module \"us\"").replace("eu-west-1", "us-west-2");
-    let folder = Folder::new(&format!("{one}\n{other}"));
+    let outputs = "\noutput \"both\" {\n  value = [module.kms.kms_key_id, module.us.kms_key_id]\n}\n\n\
+                   output \"us\" {\n  value = module.us\n}\n";
+    let folder = Folder::new(&format!("{one}\n{other}{outputs}"));
     folder.apply();
     let (files, _) = exported(&folder, "terraform", &[]);
     assert!(files["main.tf"].contains("module \"kms\" {") && files["main.tf"].contains("module \"us\" {"));
-    assert_eq!(
-        files["outputs.tf"],
-        "output \"kms\" {\n  value = module.kms\n}\n\noutput \"us\" {\n  value = module.us\n}\n"
-    );
+    assert_eq!(files["outputs.tf"], outputs.trim_start());
     let of_us = files["imports.tf"].split("\n\n").filter(|block| block.contains("module.us."));
     of_us.for_each(|block| assert!(block.contains("@us-west-2\""), "{block}"));
     let (files, _) = exported(&folder, "cloudformation", &[]);
     assert_eq!(files.keys().collect::<Vec<_>>(), ["kms.eu-west-1.template.json", "us.us-west-2.template.json"]);
-    let (files, _) = exported(&folder, "terraform", &["--module", "us"]);
+    let (files, notes) = exported(&folder, "terraform", &["--module", "us"]);
     assert!(!files["main.tf"].contains("module \"kms\""));
+    assert_eq!(files["outputs.tf"], "output \"us\" {\n  value = module.us\n}\n");
+    let left_out = |note: &String| note.contains("`both` is left out: it refers to `module.kms`");
+    assert!(notes.iter().any(left_out), "{notes:?}");
+}
+
+#[test]
+fn an_output_that_the_exported_folder_cannot_have_is_left_out_and_said() {
+    let secret = "variable \"secret\" {\n  default   = \"hush-hush\"\n  sensitive = true\n}\n\n\
+                  variable \"none\" {\n  type    = list(string)\n  default = []\n}\n\n\
+                  locals {\n  of_it = [var.secret]\n  fine  = module.kms.kms_key_id\n  round = local.round\n}\n";
+    let kept = "locals {\n  fine = module.kms.kms_key_id\n}\n\noutput \"kept\" {\n  value = local.fine\n}\n";
+    let cases = [
+        ("var.secret", "it refers to `var.secret`, which is sensitive"),
+        ("[module.kms.kms_key_id, local.of_it]", "it refers to `var.secret`, which is sensitive"),
+        ("var.none", "of a type that no expression has"),
+        ("{ a = \"${data.aws_sns_topic.t.arn}\" }", "it refers to `data.aws_sns_topic`"),
+        ("[for it in [1] : aws_sns_topic.t[it].arn]", "it refers to `aws_sns_topic.t`"),
+        ("\"${path.module}/x\"", "it refers to `path.module`"),
+        ("file(\"x\")", "it calls `file`"),
+        ("module.network.id", "it refers to `module.network`"),
+        ("[for var in module.kms.aliases : var.x]", "its `for` gives `var` another meaning"),
+    ];
+    for (expression, because) in cases {
+        let folder = Folder::new(&format!(
+            "{}\n{secret}\noutput \"kept\" {{\n  value = local.fine\n}}\noutput \"it\" {{\n  value     = {expression}\n  \
+             sensitive = true\n}}\n",
+            module("")
+        ));
+        let (files, notes) = exported(&folder, "terraform", &[]);
+        assert_eq!(files["outputs.tf"], kept, "{expression}");
+        let told = |note: &String| note.starts_with("The output `it` is left out: ") && note.contains(because);
+        assert_eq!(notes.iter().filter(|note| told(note)).count(), 1, "{expression}: {notes:?}");
+        assert!(!format!("{files:?}{notes:?}").contains("hush"), "{expression}");
+    }
+}
+
+#[test]
+fn a_document_of_inputs_hands_out_its_module_and_json_is_written_as_hcl() {
+    let inputs =
+        json!({ "aws_account_id": ACCOUNT, "aws_region": "eu-west-1", "name_prefix": "acme", "environment": "test" });
+    let document = Folder::new("");
+    std::fs::remove_file(document.path().join("main.tf")).expect("it was there");
+    document.write("keywright.json", &inputs.to_string());
+    let (files, _) = exported(&document, "terraform", &[]);
+    assert_eq!(files["outputs.tf"], WHOLE.trim_start());
+
+    let folder = Folder::with_inputs("");
+    let outputs = json!({ "variable": { "a": { "default": "x" } }, "output": {
+        "arn": { "value": "${module.kms.kms_key_arn}", "description": "It", "sensitive": true },
+        "list": { "value": [1, true, null, "text", {}, { "a b": "${var.a}" }] },
+        "mixed": { "value": "is ${module.kms.kms_key_arn}" },
+        "name": { "value": { "${module.kms.kms_key_id}": 1 } },
+    } });
+    folder.write("outputs.tf.json", &outputs.to_string());
+    let (files, notes) = exported(&folder, "terraform", &[]);
+    let expect = "output \"arn\" {\n  description = \"It\"\n  value       = module.kms.kms_key_arn\n  sensitive   = true\n}\n\n\
+                  output \"list\" {\n  value = [1, true, null, \"text\", {}, { \"a b\" = \"x\" }]\n}\n";
+    assert_eq!(files["outputs.tf"], expect);
+    for name in ["mixed", "name"] {
+        let told = format!("The output `{name}` is left out: it ");
+        assert!(notes.iter().any(|note| note.starts_with(&told)), "{notes:?}");
+    }
 }
 
 #[test]
@@ -324,7 +463,9 @@ fn terraform_formats_it_no_further_and_reads_the_same_values() {
     document.write("keywright.json", &inputs.to_string());
     let there = written(&document, &[]);
     terraform_says(&program, there.path(), &["fmt", "-check", "-diff", "-recursive"]);
-    let applied = Folder::with_inputs(ALL);
+    let applied = Folder::new(&format!("{}{WHOLE}", module(ALL)));
+    applied.write("outputs.tf", FIXED_OUTPUTS);
+    applied.write("more.tf", OUTPUTS);
     applied.apply();
     terraform_says(&program, written(&applied, &[]).path(), &["fmt", "-check", "-diff", "-recursive"]);
 
@@ -342,6 +483,25 @@ fn terraform_formats_it_no_further_and_reads_the_same_values() {
 }
 
 #[test]
+fn terraform_gives_exported_outputs_the_same_values_and_types() {
+    let Some(program) = terraform() else { return };
+    let folder = Folder::with_inputs("");
+    folder.write("outputs.tf", FIXED_OUTPUTS);
+    let (files, notes) = exported(&folder, "terraform", &[]);
+    assert!(notes.iter().all(|note| !note.contains("left out")), "{notes:?}");
+    let outputs = |text: &str| {
+        let alone = Folder::new(text);
+        terraform_says(&program, alone.path(), &["init", "-input=false"]);
+        terraform_says(&program, alone.path(), &["apply", "-auto-approve", "-input=false"]);
+        let state = std::fs::read_to_string(alone.path().join("terraform.tfstate")).expect("a state");
+        serde_json::from_str::<Value>(&state).expect("JSON")["outputs"].clone()
+    };
+    let before = outputs(FIXED_OUTPUTS);
+    assert_eq!(before.as_object().expect("outputs").len(), 4);
+    assert_eq!(outputs(&files["outputs.tf"]), before);
+}
+
+#[test]
 fn templates_tell_the_same_resources() {
     let folder = Folder::with_inputs(ALL);
     let (files, notes) = exported(&folder, "cloudformation", &[]);
@@ -356,6 +516,45 @@ fn templates_tell_the_same_resources() {
         template["Metadata"]["keywright"]["left_out"].as_array().expect("a list").len()
     };
     assert_eq!((left_out("kms.eu-west-1.template.json"), left_out("kms.us-east-1.template.json")), (2, 2));
+}
+
+#[test]
+fn what_cloudformation_would_take_for_its_own_language_is_refused() {
+    let condition = |test: &str, variable: &str, value: &str| {
+        module(&format!(
+            "key_statements = [{{ sid = \"Mine\", effect = \"Deny\", actions = [\"kms:Decrypt\"], \
+             principals = [{{ type = \"AWS\", identifiers = [\"*\"] }}], \
+             conditions = [{{ test = \"{test}\", variable = \"{variable}\", values = [\"{value}\"] }}] }}]"
+        ))
+    };
+    let (tag, like) = ("aws:PrincipalTag/a", "StringLike");
+    for (test, variable, value, place) in [
+        (like, tag, "{{resolve:ssm:/x:1}}", "aws:PrincipalTag/a"),
+        (like, tag, "a{{Resolve:secretsmanager:x}}b", "is a dynamic reference"),
+        (like, "Ref", "x", "`Ref` at `policy.Statement["),
+        (like, "Fn::Join", "x", "`Fn::Join` at `policy.Statement["),
+        (like, "aws:PrincipalTag/{{resolve:ssm:/x:1}}", "x", "is a dynamic reference"),
+    ] {
+        let folder = Folder::new(&condition(test, variable, value));
+        let said = export(&folder, "cloudformation", &[]);
+        assert_eq!(said.stdout, "");
+        said.fails_with(&["its own language", "module.kms.aws_kms_key_policy", place]);
+        export(&folder, "json", &[]).succeeds();
+    }
+    for (variable, value) in [(tag, "{{resolved}}"), (tag, "Ref"), (tag, "Fn::Join"), (tag, "$${AWS::Region}")] {
+        let folder = Folder::new(&condition(like, variable, value));
+        let said = export(&folder, "cloudformation", &[]).succeeds();
+        assert!(said.stdout.contains(&value.replace("$$", "$")), "{}", said.stdout);
+        assert!(!said.stdout.contains("Fn::Sub"), "{}", said.stdout);
+    }
+    let grant = |name: &str| {
+        module(&format!(
+            "grants = {{ g = {{ grantee_principal = \"arn:aws:iam::{ACCOUNT}:root\", operations = [\"Decrypt\"], \
+             constraints = {{ encryption_context_equals = {{ \"{name}\" = \"x\" }} }} }} }}"
+        ))
+    };
+    export(&Folder::new(&grant("Ref")), "cloudformation", &[]).fails_with(&["its own language", "`Ref` at `Metadata"]);
+    export(&Folder::new(&grant("Refs")), "cloudformation", &[]).succeeds();
 }
 
 #[test]

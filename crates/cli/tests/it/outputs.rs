@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::folder::{Folder, run};
+use crate::folder::{Folder, module, run};
 
 const BLOCKS: &str = "output \"arn\" {\n  value = module.kms.kms_key_arn\n}\noutput \"fixed\" {\n  value = [\"a\"]\n}\n\
                       output \"secret\" {\n  value = upper(module.kms.kms_key_id)\n  sensitive = true\n}\n";
@@ -92,6 +92,41 @@ fn what_a_block_refers_to_beside_the_module_is_left_alone_and_said() {
     }
     folder.apply();
     assert!(stored(&folder).as_object().expect("outputs").keys().eq(["id"]));
+    folder.destroy();
+}
+
+#[test]
+fn an_output_of_a_module_that_was_not_asked_for_is_for_a_run_without_module() {
+    let folder = Folder::with_inputs("");
+    folder.write("other.tf", &module("").replace("\"kms\"", "\"other\"").replace("\"test\"", "\"other\""));
+    folder.write(
+        "outputs.tf",
+        "locals {\n  ids = [module.other.kms_key_id]\n}\noutput \"bucket\" {\n  value = aws_s3_bucket.b.arn\n}\n\
+         output \"ids\" {\n  value = local.ids\n}\noutput \"own\" {\n  value = module.kms.kms_key_id\n}\n",
+    );
+    let plan = folder.local("plan", &["--module", "kms"]).succeeds();
+    let notes: Vec<&str> = plan.stderr.split("output-left-alone").skip(1).collect();
+    for (note, name, cure) in [
+        (notes[0], "`bucket`", "`terraform apply` brings it"),
+        (notes[1], "`ids`", "`keywright apply` without `--module` brings it"),
+    ] {
+        assert!(note.contains(name) && note.contains(cure), "{name}, {cure}: {note}");
+    }
+    assert_eq!(notes.len(), 2, "{}", plan.stderr);
+    let whole = folder.local("plan", &[]).succeeds();
+    assert!(!whole.stderr.contains("`ids` stays") && whole.stderr.contains("`bucket` stays"), "{}", whole.stderr);
+}
+
+#[test]
+fn a_policy_within_an_output_is_only_named() {
+    let folder = Folder::with_inputs("");
+    folder.write("outputs.tf", "output \"kms\" {\n  value = { k = [module.kms] }\n}\n");
+    let applied = folder.apply().stdout;
+    let listed = folder.local("output", &[]).succeeds().stdout;
+    for text in [applied, listed] {
+        assert!(text.contains("= policy document\n") && !text.contains("\"policy document\""), "{text}");
+        assert!(!text.contains("Statement"), "{text}");
+    }
     folder.destroy();
 }
 

@@ -131,10 +131,14 @@ pub(super) fn changes(
 }
 
 fn left_alone(name: &str, left: LeftAlone) -> Diagnostic {
+    let cure = match left.is_of_other_module {
+        true => "`keywright apply` without `--module` brings it up to date",
+        false => "`terraform apply` brings it up to date",
+    };
     Diagnostic::note("output-left-alone", format!("the output `{name}` stays as the state has it"))
         .because(left.because)
         .at_opt(left.place, "")
-        .help("`terraform apply` brings it up to date")
+        .help(cure)
 }
 
 fn change(state: &State, name: &str, output: Option<RootOutput>) -> OutputChange {

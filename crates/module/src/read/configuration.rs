@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::evaluate::{Scope, World};
 use super::given::{Given, Kind};
+use super::references::Nothing;
 use super::types::{Type, TypeError};
 use super::{json, source};
 
@@ -59,6 +60,7 @@ pub(crate) struct OutputBlock {
     pub(crate) span: Span,
     pub(crate) value: Attribute,
     pub(crate) sensitive: bool,
+    pub(crate) description: Option<String>,
 }
 
 /// The inside of a block.
@@ -212,8 +214,10 @@ impl Configuration {
                 true
             }
         };
+        let description = attributes.get("description").and_then(|it| it.code.evaluate(&Nothing::default()).ok());
+        let description = description.as_ref().and_then(Given::as_str).map(str::to_owned);
         if let Some(value) = attributes.shift_remove("value") {
-            self.outputs.insert(name, OutputBlock { span: block.span, value, sensitive });
+            self.outputs.insert(name, OutputBlock { span: block.span, value, sensitive, description });
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use keywright_model::{Diagnostic, Diagnostics, Span};
+use keywright_model::{Diagnostic, Diagnostics, ModuleName, Span};
 
 use super::configuration::{Attribute, Call, Configuration, Validation};
 use super::evaluate::{Step, World, bool_of, text_of};
@@ -55,7 +55,7 @@ pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Reading 
     }
     let references = References::read(&sources.refs, sources.refs_from.as_deref(), diagnostics);
     let values = values::gather(&configuration, sources, &files, diagnostics);
-    let outputs = Some(OutputBlocks::of_folder(&configuration, &values));
+    let mut outputs = OutputBlocks::of_folder(&configuration, &values);
     let path = sources.folder.display().to_string();
     let folder = Folder {
         configuration: &configuration,
@@ -67,8 +67,11 @@ pub(crate) fn read(sources: &Sources, diagnostics: &mut Diagnostics) -> Reading 
     };
     folder.validate(diagnostics);
     let calls = ours(&configuration, sources, diagnostics);
+    let is_chosen = |call: &&Call| calls.iter().any(|chosen| chosen.name == call.name);
+    let left_out = configuration.modules.iter().filter(|call| is_ours(call) && !is_chosen(call));
+    outputs.leave_out(left_out.filter_map(|call| ModuleName::parse(&call.name).ok()));
     let modules = calls.into_iter().filter_map(|call| folder.arguments(call, diagnostics)).collect();
-    Reading { modules, outputs }
+    Reading { modules, outputs: Some(outputs) }
 }
 
 /// Whether Terraform reads the file as configuration.

@@ -12,6 +12,7 @@ mod references;
 mod source;
 mod types;
 mod values;
+mod written;
 mod yaml;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub(crate) use given::{Given, Kind};
 pub use outputs::{LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput};
 pub(crate) use types::{Attribute, Type};
 pub(crate) use values::{mismatch_diagnostic, mismatch_label};
+pub use written::{WrittenOutput, WrittenPart};
 
 /// Where inputs come from.
 #[derive(Clone, Default)]

@@ -26,15 +26,20 @@ pub struct OutputBlocks {
     blocks: IndexMap<String, Block>,
     variables: IndexMap<String, Constant>,
     locals: IndexMap<String, Code>,
+    /// The folder's modules that were not asked for.
+    #[serde(default)]
+    left_out: BTreeSet<ModuleName>,
     complete: bool,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Block {
+pub(super) struct Block {
     #[serde(skip)]
     place: Option<Span>,
-    value: Code,
-    sensitive: bool,
+    #[serde(skip)]
+    pub(super) description: Option<String>,
+    pub(super) value: Code,
+    pub(super) sensitive: bool,
 }
 
 impl PartialEq for Block {
@@ -90,14 +95,17 @@ pub struct LeftAlone {
     pub because: String,
     /// Where the block stands; none where that was not kept.
     pub place: Option<Span>,
+    /// Whether the block refers to a module of the folder that was not asked for.
+    pub is_of_other_module: bool,
 }
 
 impl OutputBlocks {
     /// The blocks of a folder of configuration: its state holds no other outputs.
     pub(crate) fn of_folder(configuration: &Configuration, values: &IndexMap<String, Given>) -> Self {
         let mut blocks = Self { complete: true, ..Self::default() };
-        for (name, OutputBlock { span, value, sensitive }) in &configuration.outputs {
-            let block = Block { place: Some(span.clone()), value: value.code.clone(), sensitive: *sensitive };
+        for (name, OutputBlock { span, value, sensitive, description }) in &configuration.outputs {
+            let (place, description) = (Some(span.clone()), description.clone());
+            let block = Block { place, description, value: value.code.clone(), sensitive: *sensitive };
             blocks.take_names(&block.value, configuration, values);
             blocks.blocks.insert(name.clone(), block);
         }
@@ -108,8 +116,13 @@ impl OutputBlocks {
     pub fn of_document(module: &ModuleName) -> Self {
         let file = SourceFile::new("output", format!("${{module.{module}}}"));
         let value = Code::Json(Given::string(file.text.clone(), whole(&file)));
-        let block = Block { place: None, value, sensitive: false };
+        let block = Block { place: None, description: None, value, sensitive: false };
         Self { blocks: IndexMap::from([(module.to_string(), block)]), ..Self::default() }
+    }
+
+    /// Takes note of the folder's modules that were not asked for.
+    pub(crate) fn leave_out(&mut self, modules: impl Iterator<Item = ModuleName>) {
+        self.left_out.extend(modules);
     }
 
     fn take_names(&mut self, code: &Code, configuration: &Configuration, values: &IndexMap<String, Given>) {
@@ -142,6 +155,18 @@ impl OutputBlocks {
         self.blocks.keys().map(String::as_str)
     }
 
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (&str, &Block)> {
+        self.blocks.iter().map(|(name, block)| (name.as_str(), block))
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&Given> {
+        self.variables.get(name).map(|Constant(value)| value)
+    }
+
+    pub(super) fn local(&self, name: &str) -> Option<&Code> {
+        self.locals.get(name)
+    }
+
     /// Whether an output refers to one of the modules, itself or by local values.
     pub fn refers_to(&self, output: &str, modules: &BTreeSet<ModuleName>) -> bool {
         let mut waiting: Vec<&Code> = self.blocks.get(output).map(|block| &block.value).into_iter().collect();
@@ -165,9 +190,14 @@ impl OutputBlocks {
         modules: &IndexMap<ModuleName, Vec<ModuleOutput>>,
     ) -> IndexMap<&str, Result<RootOutput, LeftAlone>> {
         let world = Blocks { blocks: self, modules, locals: RefCell::default(), depth: Cell::new(0) };
+        let left_alone = |name: &str, block: &Block, because| LeftAlone {
+            because,
+            place: block.place.clone(),
+            is_of_other_module: self.refers_to(name, &self.left_out),
+        };
         let evaluated =
-            |block: &Block| block.evaluate(&world).map_err(|because| LeftAlone { because, place: block.place.clone() });
-        self.blocks.iter().map(|(name, block)| (name.as_str(), evaluated(block))).collect()
+            |name: &str, block: &Block| block.evaluate(&world).map_err(|because| left_alone(name, block, because));
+        self.blocks.iter().map(|(name, block)| (name.as_str(), evaluated(name, block))).collect()
     }
 }
 

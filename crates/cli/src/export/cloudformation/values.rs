@@ -4,6 +4,7 @@ use keywright_model::ResourceKind;
 use keywright_module::{Part, Reference, Template, Value as Argument};
 use serde_json::{Map, Value, json};
 
+use super::super::references;
 use super::Stack;
 use super::properties::{Form, Property};
 
@@ -34,14 +35,7 @@ impl Stack<'_> {
     /// A policy as an object: the text is JSON once something stands for each reference, which then gives way to it.
     pub(super) fn policy(&self, argument: &Argument) -> Option<Value> {
         let Argument::Text(template) = argument else { return None };
-        let literals: String = template
-            .0
-            .iter()
-            .filter_map(|part| match part {
-                Part::Literal(text) => Some(text.as_str()),
-                Part::Reference(_) => None,
-            })
-            .collect();
+        let literals = literals(argument)?;
         let mark = ('\u{e000}'..='\u{f8ff}').find(|mark| !literals.contains(*mark))?;
         let mut found = Vec::new();
         let text: String = template
@@ -139,6 +133,51 @@ fn returned(id: &str, reference: &Reference) -> Option<Value> {
         | (ResourceKind::IamPolicy, "arn") => Some(json!({ "Ref": id })),
         _ => None,
     }
+}
+
+/// Where a value holds what CloudFormation would take for its own language: a function in the place of a name, or a dynamic
+/// reference in a text. What is deployed would be another value than the one that is meant.
+///
+/// Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>,
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>.
+pub(super) fn own_language(value: &Value, place: &str) -> Option<String> {
+    match value {
+        Value::String(text) if is_dynamic(text) => Some(format!("the text at `{place}` is a dynamic reference")),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(at, item)| own_language(item, &format!("{place}[{at}]")))
+        }
+        Value::Object(fields) => {
+            let is_alone = fields.len() == 1;
+            fields.iter().find_map(|(name, field)| match name.as_str() {
+                "Ref" | "Condition" if is_alone => Some(format!("`{name}` at `{place}` is a function")),
+                name if name.starts_with("Fn::") => Some(format!("`{name}` at `{place}` is a function")),
+                name if is_dynamic(name) => Some(format!("the name `{name}` at `{place}` is a dynamic reference")),
+                name => own_language(field, &format!("{place}.{name}")),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// The same, of a value or a policy that is yet to be told.
+pub(super) fn own_language_of(argument: &Argument, name: &str) -> Option<String> {
+    let policy = literals(argument).and_then(|text| serde_json::from_str(&text).ok());
+    let of_policy = policy.and_then(|policy| own_language(&policy, name));
+    of_policy.or_else(|| own_language(&references::shown(argument), name))
+}
+
+fn is_dynamic(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("{{resolve:")
+}
+
+/// The text with nothing in the place of its references.
+fn literals(argument: &Argument) -> Option<String> {
+    let Argument::Text(Template(parts)) = argument else { return None };
+    let literal = parts.iter().filter_map(|part| match part {
+        Part::Literal(text) => Some(text.as_str()),
+        Part::Reference(_) => None,
+    });
+    Some(literal.collect())
 }
 
 fn joined(mut parts: Vec<Value>) -> Value {
