@@ -131,6 +131,10 @@ impl Cty {
                 value.kind = kind;
                 value.declared = matches!(self, Self::List(_) | Self::Set(_) | Self::Map(_)).then(|| self.clone());
             }
+            // That it is a set is known all the same.
+            None if matches!((self, &value.kind), (Self::Set(_), Kind::List(_))) => {
+                value.declared = Some(Self::set(Self::Untold));
+            }
             None => value.declared = Some(Self::Untold),
         }
         value

@@ -41,16 +41,32 @@ fn one(value: &str, arn: Option<&str>) -> Result<RootOutput, String> {
     output(&blocks(&format!("output \"it\" {{\n  value = {value}\n}}\n")), arn)
 }
 
+/// What Terraform was seen to make of expressions, and the variables that they refer to.
+fn recorded() -> (Value, String) {
+    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let variables = all["variables"].as_object().expect("variables").iter();
+    let variables =
+        variables.map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")));
+    let variables = variables.collect();
+    (all, variables)
+}
+
+#[test]
+fn values_are_sensitive_where_terraform_marks_them() {
+    let (all, variables) = recorded();
+    for mark in all["marks"].as_array().expect("marks") {
+        let expression = mark["expression"].as_str().expect("an expression");
+        let found = output(&blocks(&format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n")), None);
+        let refused = found.as_ref().is_err_and(|because| because.contains("sensitive = true"));
+        assert!(refused || found.is_ok(), "{expression}: {found:?}");
+        assert_eq!(json!(refused), mark["sensitive"], "{expression}");
+    }
+}
+
 #[test]
 fn values_and_types_are_those_that_terraform_writes() {
-    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let (all, variables) = recorded();
     let cases = all["cases"].as_array().expect("cases");
-    let variables: String = all["variables"]
-        .as_object()
-        .expect("variables")
-        .iter()
-        .map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")))
-        .collect();
     let check = |case: &&Value| {
         let expression = case["expression"].as_str().expect("an expression");
         let text = format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n");
@@ -201,4 +217,17 @@ fn the_outputs_are_those_of_the_module_in_terraforms_language() {
     for (block, info) in text.split("output \"").skip(1).zip(OUTPUTS) {
         assert_eq!(block.contains("= one("), info.kind == OutputKind::Made, "{}", info.name);
     }
+}
+
+#[test]
+fn a_sensitive_name_of_a_field_makes_all_of_a_json_object_sensitive() {
+    let evaluated = |name: &str| {
+        let blocks = format!(
+            r#"{{"variable": {{"p": {{"sensitive": true, "default": "hunter2"}}}}, "output": {{"it": {{"value": {{"{name}": 1}}}}}}}}"#
+        );
+        let folder = folder(&[("main.tf", MODULE), ("o.tf.json", &blocks)]);
+        output(&module(&sources(folder.path())).desired().output_blocks, None)
+    };
+    assert!(evaluated("${var.p}").expect_err("it is refused").contains("sensitive = true"));
+    assert_eq!(evaluated("p").expect("an output").value.value, json!({"p": 1}));
 }
