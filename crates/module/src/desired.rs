@@ -51,6 +51,8 @@ pub struct DesiredResource {
     pub interim_policy: Option<Document>,
     /// Resources that must exist before this one, beside those that its arguments refer to.
     pub depends_on: Vec<Address>,
+    /// Those of its arguments that a sensitive input is in.
+    pub sensitive: Vec<&'static str>,
 }
 
 /// An output of the module.
@@ -62,6 +64,8 @@ pub struct Output {
     pub kind: OutputKind,
     /// What it is, for people.
     pub description: &'static str,
+    /// Whether a sensitive input is in it.
+    pub sensitive: bool,
 }
 
 /// A role that AWS makes for a service, which key policies name.

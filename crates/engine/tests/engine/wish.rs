@@ -159,7 +159,7 @@ impl Wish {
     }
 
     fn outputs(&self) -> IndexMap<&'static str, Output> {
-        let output = |value, kind| Output { value, kind, description: "an output" };
+        let output = |value, kind| Output { value, kind, description: "an output", sensitive: false };
         let replica = self.replica.map_or(Value::Null, |_| refer(&replica(), "arn"));
         IndexMap::from([
             ("kms_key_arn", output(refer(&key(), "arn"), OutputKind::Text)),
@@ -339,5 +339,6 @@ impl Wish {
 }
 
 fn resource<const N: usize>(address: Address, arguments: [(&'static str, Value); N]) -> DesiredResource {
-    DesiredResource { address, arguments: IndexMap::from(arguments), interim_policy: None, depends_on: Vec::new() }
+    let arguments = IndexMap::from(arguments);
+    DesiredResource { address, arguments, interim_policy: None, depends_on: Vec::new(), sensitive: Vec::new() }
 }

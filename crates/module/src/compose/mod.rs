@@ -4,6 +4,7 @@ mod alarms;
 mod build;
 mod findings;
 mod keys;
+mod marks;
 pub(crate) mod names;
 mod outputs;
 mod roles;
@@ -21,7 +22,7 @@ impl Module {
     /// What should exist for this module.
     pub fn desired(&self) -> Desired {
         let of = Composition::new(self);
-        Desired {
+        let mut desired = Desired {
             module: self.name.clone(),
             account: self.inputs.account.clone(),
             region: self.inputs.region.clone(),
@@ -33,7 +34,9 @@ impl Module {
             administration: administration(&of),
             findings: findings::findings(self),
             accepted: self.inputs.accepted_findings.clone(),
-        }
+        };
+        marks::mark(&mut desired, self);
+        desired
     }
 }
 

@@ -5,15 +5,18 @@ use keywright_model::{Address, ResourceKind};
 
 use super::build::{Composition, refer, texts};
 use crate::desired::Output;
-use crate::inputs::OUTPUTS;
+use crate::inputs::{OUTPUTS, OutputInfo};
 use crate::value::Value;
 
 /// Every output, in the order of the table; null for what is not made.
 pub(crate) fn outputs(of: &Composition<'_>) -> IndexMap<&'static str, Output> {
-    OUTPUTS
-        .iter()
-        .map(|info| (info.name, Output { value: value(of, info.name), kind: info.kind, description: info.description }))
-        .collect()
+    let output = |info: &OutputInfo| Output {
+        value: value(of, info.name),
+        kind: info.kind,
+        description: info.description,
+        sensitive: false,
+    };
+    OUTPUTS.iter().map(|info| (info.name, output(info))).collect()
 }
 
 fn value(of: &Composition<'_>, name: &str) -> Value {

@@ -48,9 +48,18 @@ impl Module {
         &self.given
     }
 
-    /// Whether a text holds something that a sensitive variable has put into the inputs.
+    /// Whether a text holds something that a sensitive variable has put into the inputs, as it is or as JSON has it.
     pub fn holds_secret(&self, text: &str) -> bool {
-        self.secrets.iter().any(|secret| text.contains(secret.expose().as_str()))
+        let holds = |secret: &str| {
+            let quoted = serde_json::Value::from(secret).to_string();
+            text.contains(secret) || text.contains(quoted.trim_matches('"'))
+        };
+        self.secrets.iter().any(|secret| holds(secret.expose()))
+    }
+
+    /// Whether a sensitive variable has put anything into the inputs.
+    pub(crate) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
     }
 
     /// The names of all alarms that it makes under some inputs, wanted now or not.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::ModuleName;
+use keywright_model::{ModuleName, ResourceKind};
 use keywright_module::{ModuleOutput, OUTPUTS, OutputBlocks, OutputKind, Resolved, RootOutput};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn blocks(text: &str) -> Arc<OutputBlocks> {
 fn modules(arn: Option<&str>) -> IndexMap<ModuleName, Vec<ModuleOutput>> {
     let known = |value: Value| Resolved { value, unknown: json!(false) };
     let arn = arn.map_or(Resolved { value: Value::Null, unknown: json!(true) }, |arn| known(json!(arn)));
-    let output = |name: &str, kind, resolved| ModuleOutput { name: name.to_owned(), kind, resolved };
+    let output = |name: &str, kind, resolved| ModuleOutput { name: name.to_owned(), kind, resolved, sensitive: false };
     let outputs = vec![
         output("arn", OutputKind::Text, arn),
         output("replica", OutputKind::Made, known(Value::Null)),
@@ -230,4 +230,62 @@ fn a_sensitive_name_of_a_field_makes_all_of_a_json_object_sensitive() {
     };
     assert!(evaluated("${var.p}").expect_err("it is refused").contains("sensitive = true"));
     assert_eq!(evaluated("p").expect("an output").value.value, json!({"p": 1}));
+}
+
+#[test]
+fn outputs_of_a_module_that_a_sensitive_input_is_in_are_sensitive() {
+    let marked = |input: &str| {
+        let main = format!(
+            "variable \"p\" {{\n  sensitive = true\n  default = \"hunter2\"\n}}\n{}  {input}\n}}\n",
+            MODULE.trim_end().trim_end_matches('}')
+        );
+        let folder = folder(&[("main.tf", &main)]);
+        let desired = module(&sources(folder.path())).desired();
+        let outputs = desired.outputs.into_iter().filter(|(_, output)| output.sensitive).map(|(name, _)| name);
+        let arguments =
+            desired.resources.iter().flat_map(|it| it.sensitive.iter().map(|name| (it.address.kind, *name)));
+        (outputs.collect::<Vec<_>>(), arguments.collect::<Vec<_>>())
+    };
+    let alias = (ResourceKind::KmsAlias, "name");
+    let policy = (ResourceKind::KmsKeyPolicy, "policy");
+    assert_eq!(marked("aliases = [\"alias/${var.p}\"]"), (vec!["kms_alias_names"], vec![alias]));
+    assert_eq!(marked("aliases = [\"alias/plain\"]"), (vec![], vec![]));
+    let users = |name: &str| format!("key_users = [\"arn:aws:iam::111122223333:role/{name}\"]");
+    assert_eq!(marked(&users("${var.p}")), (vec!["kms_key_policy"], vec![policy]));
+    assert_eq!(marked(&users("plain")), (vec![], vec![]));
+}
+
+#[test]
+fn a_sensitive_output_of_a_module_is_one_of_a_block_that_says_so_known_or_not() {
+    let mut handed = modules(None);
+    for output in handed.values_mut().flatten().filter(|output| ["arn", "aliases"].contains(&output.name.as_str())) {
+        output.sensitive = true;
+    }
+    assert!(!format!("{handed:?}").contains("alias/b"));
+    for (value, refused) in [
+        ("module.kms", true),
+        ("module.kms.arn", true),
+        ("module.kms.aliases", true),
+        ("\"x ${module.kms.aliases[0]}\"", true),
+        ("nonsensitive(module.kms.aliases)", false),
+        ("module.kms.replica", false),
+    ] {
+        for says in [false, true] {
+            let blocks = blocks(&format!("output \"it\" {{\n  value = {value}\n  sensitive = {says}\n}}\n"));
+            let found = blocks.evaluate(&handed).shift_remove("it").expect("an output");
+            assert_eq!(found.is_err(), refused && !says, "{value}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_local_values_that_is_too_long_to_follow_is_left_alone() {
+    let chain = |length: usize| {
+        let links: String = (1..length).map(|at| format!("  l{at} = local.l{}\n", at - 1)).collect();
+        let last = length - 1;
+        let text = format!("locals {{\n  l0 = \"x\"\n{links}}}\noutput \"it\" {{\n  value = local.l{last}\n}}\n");
+        output(&blocks(&text), None)
+    };
+    assert_eq!(chain(90).expect("an output").value.value, json!("x"));
+    assert!(chain(20_000).expect_err("too long").contains("nested too deeply"));
 }
