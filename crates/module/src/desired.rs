@@ -6,6 +6,7 @@ use keywright_policy::Document;
 
 use crate::findings::Acceptance;
 use crate::read::{OutputBlocks, OutputKind};
+use crate::secrets::Secrets;
 use crate::value::Value;
 
 /// What should exist for one module, and what it will mean.
@@ -35,6 +36,8 @@ pub struct Desired {
     pub findings: Vec<Diagnostic>,
     /// What of these, and of what a plan finds, was accepted.
     pub accepted: Vec<Acceptance>,
+    /// What must not be shown.
+    pub secrets: Secrets,
 }
 
 /// A resource as it should be.
@@ -51,8 +54,6 @@ pub struct DesiredResource {
     pub interim_policy: Option<Document>,
     /// Resources that must exist before this one, beside those that its arguments refer to.
     pub depends_on: Vec<Address>,
-    /// Those of its arguments that a sensitive input is in.
-    pub sensitive: Vec<&'static str>,
 }
 
 /// An output of the module.

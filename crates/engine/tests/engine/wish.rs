@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Index, ModuleName, Region, ResourceKind};
 use keywright_module::{
     AdminRole, Administration, Desired, DesiredResource, Output, OutputBlocks, OutputKind, Prerequisite, Reference,
-    Value,
+    Secrets, Value,
 };
 use keywright_policy::{Document, PolicyKind};
 use serde_json::json;
@@ -155,6 +155,7 @@ impl Wish {
             administration: self.administration(),
             findings: Vec::new(),
             accepted: Vec::new(),
+            secrets: Secrets::default(),
         }
     }
 
@@ -339,6 +340,5 @@ impl Wish {
 }
 
 fn resource<const N: usize>(address: Address, arguments: [(&'static str, Value); N]) -> DesiredResource {
-    let arguments = IndexMap::from(arguments);
-    DesiredResource { address, arguments, interim_policy: None, depends_on: Vec::new(), sensitive: Vec::new() }
+    DesiredResource { address, arguments: IndexMap::from(arguments), interim_policy: None, depends_on: Vec::new() }
 }

@@ -75,13 +75,7 @@ impl<'a> Composition<'a> {
 
 /// A resource with these arguments.
 pub(crate) fn resource<const N: usize>(address: Address, arguments: [(&'static str, Value); N]) -> DesiredResource {
-    DesiredResource {
-        address,
-        arguments: IndexMap::from(arguments),
-        interim_policy: None,
-        depends_on: Vec::new(),
-        sensitive: Vec::new(),
-    }
+    DesiredResource { address, arguments: IndexMap::from(arguments), interim_policy: None, depends_on: Vec::new() }
 }
 
 pub(crate) fn reference(address: Address, attribute: &'static str) -> Reference {

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Secret, Span, Tags};
+use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use crate::findings::Acceptance;
 use crate::read::OutputBlocks;
+use crate::secrets::Secrets;
 
 use super::given::GivenInput;
 use super::names::{
@@ -22,7 +23,7 @@ pub struct Module {
     /// The same, as they were given.
     pub(crate) given: IndexMap<&'static str, GivenInput>,
     /// What sensitive variables have put into them.
-    pub(crate) secrets: Vec<Secret<String>>,
+    pub(crate) secrets: Secrets,
     /// Where the module is written.
     pub(crate) place: Span,
     /// What was found while reading, and is no error.
@@ -48,18 +49,9 @@ impl Module {
         &self.given
     }
 
-    /// Whether a text holds something that a sensitive variable has put into the inputs, as it is or as JSON has it.
+    /// Whether a text holds something that a sensitive variable has put into the inputs.
     pub fn holds_secret(&self, text: &str) -> bool {
-        let holds = |secret: &str| {
-            let quoted = serde_json::Value::from(secret).to_string();
-            text.contains(secret) || text.contains(quoted.trim_matches('"'))
-        };
-        self.secrets.iter().any(|secret| holds(secret.expose()))
-    }
-
-    /// Whether a sensitive variable has put anything into the inputs.
-    pub(crate) fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
+        self.secrets.are_in(text)
     }
 
     /// The names of all alarms that it makes under some inputs, wanted now or not.
