@@ -10,6 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GIVEN = json.loads((ROOT / "conformance" / "inputs" / "outputs.json").read_text())
 CASES = GIVEN["cases"]
+MARKS = GIVEN["marks"]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,7 @@ def written(tmp_path_factory):
         pytest.skip("NOT RUN: no terraform on this machine")
     folder = tmp_path_factory.mktemp("outputs")
     blocks = [f'output "case{at}" {{\n  value = {case["expression"]}\n}}\n' for at, case in enumerate(CASES)]
+    blocks += [f'output "mark{at}" {{\n  value = issensitive({mark["expression"]})\n}}\n' for at, mark in enumerate(MARKS)]
     blocks += [f'variable "{name}" {{\n  {body}\n}}\n' for name, body in GIVEN["variables"].items()]
     (folder / "main.tf").write_text("".join(blocks))
     for arguments in [["init", "-input=false"], ["apply", "-auto-approve", "-input=false", "-no-color"]]:
@@ -34,3 +36,8 @@ def test_terraform_writes_it_so(written, at):
     # Terraform keeps no null among the root outputs.
     expected = None if case["value"] is None else {"value": case["value"], "type": case["type"]}
     assert written.get(f"case{at}") == expected
+
+
+@pytest.mark.parametrize("at", range(len(MARKS)), ids=[mark["expression"] for mark in MARKS])
+def test_terraform_marks_it_so(written, at):
+    assert written[f"mark{at}"]["value"] == MARKS[at]["sensitive"]

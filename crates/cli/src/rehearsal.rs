@@ -8,6 +8,8 @@ use keywright_model::{Arn, Diagnostic, Diagnostics, ResourceKind};
 use keywright_module::{Desired, DesiredResource, Part, Value};
 use keywright_policy::{Document, Match, PrincipalPattern};
 
+use crate::render::plan::SENSITIVE;
+
 /// The embedded AWS of a folder, and who works in it.
 pub(crate) struct Rehearsal {
     pub(crate) aws: Aws,
@@ -70,7 +72,9 @@ fn furnish(aws: &Aws, desired: &[Desired]) -> Result<Vec<String>, Diagnostics> {
     let mut made = Vec::new();
     for each in named {
         if each.ensure(aws).map_err(|error| cannot_make(each.arn().as_str(), &error))? {
-            made.push(each.arn().to_string());
+            let arn = each.arn().to_string();
+            let is_secret = desired.iter().any(|module| module.secrets.are_in(&arn));
+            made.push(if is_secret { SENSITIVE.to_owned() } else { arn });
         }
     }
     Ok(made)

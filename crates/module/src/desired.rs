@@ -6,6 +6,7 @@ use keywright_policy::Document;
 
 use crate::findings::Acceptance;
 use crate::read::{OutputBlocks, OutputKind};
+use crate::secrets::Secrets;
 use crate::value::Value;
 
 /// What should exist for one module, and what it will mean.
@@ -35,6 +36,8 @@ pub struct Desired {
     pub findings: Vec<Diagnostic>,
     /// What of these, and of what a plan finds, was accepted.
     pub accepted: Vec<Acceptance>,
+    /// What must not be shown.
+    pub secrets: Secrets,
 }
 
 /// A resource as it should be.
@@ -62,6 +65,8 @@ pub struct Output {
     pub kind: OutputKind,
     /// What it is, for people.
     pub description: &'static str,
+    /// Whether a sensitive input is in it.
+    pub sensitive: bool,
 }
 
 /// A role that AWS makes for a service, which key policies name.

@@ -19,6 +19,7 @@ mod load;
 mod nearest;
 mod policy;
 mod read;
+mod secrets;
 mod value;
 
 pub use desired::{AdminRole, Administration, Desired, DesiredResource, Output, Prerequisite};
@@ -35,4 +36,5 @@ pub use read::{
     Assignment, LeftAlone, ModuleOutput, OutputBlocks, OutputKind, RootOutput, Sources, WrittenOutput, WrittenPart,
     holds_configuration,
 };
+pub use secrets::Secrets;
 pub use value::{Part, Reference, Resolved, Template, Value};

@@ -241,7 +241,8 @@ fn outputs_data(report: &Report) -> serde_json::Value {
 
 fn modules_data(report: &Report) -> serde_json::Value {
     let values = |outputs: &[ModuleOutput]| -> serde_json::Value {
-        serde_json::Value::Object(outputs.iter().map(|it| (it.name.clone(), it.resolved.value.clone())).collect())
+        let shown = outputs.iter().filter(|output| !output.sensitive);
+        serde_json::Value::Object(shown.map(|it| (it.name.clone(), it.resolved.value.clone())).collect())
     };
     let modules = report.modules.iter().map(|(module, outputs)| (module.to_string(), values(outputs)));
     serde_json::Value::Object(modules.collect())

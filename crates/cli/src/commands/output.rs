@@ -80,7 +80,7 @@ pub(super) fn named(modules: &IndexMap<ModuleName, Vec<ModuleOutput>>) -> Output
     let stored = |output: &ModuleOutput| StoredOutput {
         value: output.resolved.value.clone(),
         kind: output.type_json(),
-        sensitive: false,
+        sensitive: output.sensitive,
     };
     let of_module = |(module, outputs): (&ModuleName, &Vec<ModuleOutput>)| {
         outputs.iter().map(|it| (name(module, it), stored(it))).collect::<Vec<_>>()

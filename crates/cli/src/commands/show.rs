@@ -37,6 +37,7 @@ fn text(state: &State, show_policies: bool) -> String {
             before: None,
             after: instance.attributes.as_ref(),
             unknown: None,
+            sensitive: instance.sensitive(),
             reason: None,
             policies: policies(show_policies),
         }));

@@ -63,6 +63,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) before: Option<&'a Map<String, Value>>,
     pub(crate) after: Option<&'a Map<String, Value>>,
     pub(crate) unknown: Option<&'a Map<String, Value>>,
+    /// The attributes whose values are not shown.
+    pub(crate) sensitive: Vec<&'a str>,
     pub(crate) reason: Option<String>,
     pub(crate) policies: Policies,
 }
@@ -112,7 +114,11 @@ fn line(shown: &Shown<'_>, name: &str, width: usize) -> Option<String> {
     let before = shown.before.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
     let after = shown.after.and_then(|map| map.get(name)).filter(|value| !is_absent(value));
     let unknown = shown.unknown.and_then(|map| map.get(name)).is_some_and(|value| *value == Value::Bool(true));
-    let value = |value: &Value| value_text(name, value, shown.policies);
+    let is_sensitive = shown.sensitive.contains(&name);
+    let value = |value: &Value| match is_sensitive {
+        true => SENSITIVE.to_owned(),
+        false => value_text(name, value, shown.policies),
+    };
     let (sign, text) = match (shown.action, before, after) {
         (Sign::Delete, Some(before), _) => ("-", format!("{} -> null", value(before))),
         (Sign::Delete, None, _) => return None,
@@ -121,6 +127,7 @@ fn line(shown: &Shown<'_>, name: &str, width: usize) -> Option<String> {
         (Sign::Show, _, Some(after)) => ("", value(after)),
         (_, None, Some(after)) => ("+", value(after)),
         (_, Some(before), None) => ("-", format!("{} -> null", value(before))),
+        (_, Some(before), Some(after)) if before != after && is_sensitive => ("~", SENSITIVE.to_owned()),
         (_, Some(before), Some(after)) if before != after => ("~", change(name, before, after, shown.policies)),
         _ => return None,
     };
@@ -163,6 +170,7 @@ fn is_absent(value: &Value) -> bool {
 const INDENT: usize = 8;
 pub(crate) const UNKNOWN: &str = "(known after apply)";
 pub(crate) const POLICY: &str = "policy document";
+pub(crate) const SENSITIVE: &str = "(sensitive value)";
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +179,17 @@ mod tests {
     use super::*;
 
     fn check(action: Sign, before: &Value, after: &Value, unknown: &Value, expect: &[&str]) {
-        let shown = Shown {
+        assert_eq!(lines(&shown(action, before, after, unknown, vec![])), expect);
+    }
+
+    fn shown<'a>(
+        action: Sign,
+        before: &'a Value,
+        after: &'a Value,
+        unknown: &'a Value,
+        sensitive: Vec<&'a str>,
+    ) -> Shown<'a> {
+        Shown {
             address: "module.kms.aws_kms_key.k".into(),
             kind: "aws_kms_key",
             name: "k",
@@ -179,10 +197,20 @@ mod tests {
             before: before.as_object(),
             after: after.as_object(),
             unknown: unknown.as_object(),
+            sensitive,
             reason: None,
             policies: Policies::Counted,
-        };
-        assert_eq!(lines(&shown), expect);
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_sensitive_attribute_is_told() {
+        let (none, known) = (json!(null), json!({}));
+        let (one, other) = (json!({"a": "hunter1", "b": 1}), json!({"a": "hunter2", "b": 2}));
+        let told = |action, before, after| lines(&shown(action, before, after, &known, vec!["a"]));
+        assert_eq!(told(Sign::Create, &none, &one), ["      + a = (sensitive value)", "      + b = 1"]);
+        assert_eq!(told(Sign::Update, &one, &other), ["      ~ a = (sensitive value)", "      ~ b = 1 -> 2"]);
+        assert_eq!(told(Sign::Delete, &one, &none), ["      - a = (sensitive value) -> null", "      - b = 1 -> null"]);
     }
 
     #[test]

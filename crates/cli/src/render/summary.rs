@@ -50,9 +50,15 @@ fn shown(change: &ResourceChange, policies: Policies) -> Shown<'_> {
         before: change.before.as_ref(),
         after: change.after.as_ref(),
         unknown: Some(&change.after_unknown),
+        sensitive: sensitive(change),
         reason: reason(change),
         policies,
     }
+}
+
+fn sensitive(change: &ResourceChange) -> Vec<&str> {
+    let attributes = [&change.before, &change.after].into_iter().flatten().flatten();
+    attributes.map(|(name, _)| name.as_str()).filter(|name| change.is_sensitive(name)).collect()
 }
 
 fn sign(action: &Action) -> Sign {
@@ -84,7 +90,11 @@ fn access(plan: &Plan) -> String {
     let mut text = String::new();
     for change in &plan.key_policies {
         let _ = writeln!(text, "Access to {} in {}:", change.key, change.region);
-        text.push_str(&key_access(change));
+        let mut resources = plan.changes.iter().filter(|it| it.address == change.resource);
+        match resources.any(|it| it.is_sensitive("policy")) {
+            true => text.push_str("  (not told: a sensitive value is in the policy)\n"),
+            false => text.push_str(&key_access(change)),
+        }
         text.push('\n');
     }
     for administrator in &plan.administrators {

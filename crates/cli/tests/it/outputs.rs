@@ -166,3 +166,50 @@ fn a_saved_plan_brings_the_outputs_of_when_it_was_made() {
     assert_eq!(exit_code(&folder), 2, "the folder's blocks are gone since");
     folder.destroy();
 }
+
+#[test]
+fn what_sensitive_inputs_become_is_not_shown_and_no_output_without_saying_so() {
+    let inputs = "aliases = [\"alias/plain\"]\ntags = { (var.name) = \"x\" }\nkey_service_users = \
+                  [\"arn:aws:iam::111122223333:user/${var.name}\"]";
+    let folder = Folder::new(&format!("variable \"name\" {{\n  sensitive = true\n}}\n{}", module(inputs)));
+    let block = |name: &str, value: &str, more: &str| format!("output \"{name}\" {{\n  value = {value}\n{more}}}\n");
+    let says = "  sensitive = true\n";
+    let blocks = [
+        block("all", "module.kms", ""),
+        block("names", "module.kms.kms_alias_names", ""),
+        block("policy", "module.kms.kms_key_policy", ""),
+        block("arn", "module.kms.kms_key_arn", ""),
+        block("closed", "module.kms.kms_key_policy", says),
+    ];
+    folder.write("outputs.tf", &blocks.concat());
+    let local = |command: &str, more: &[&str]| {
+        let run = folder.local(command, &[&["--var", "name=hush-hush"], more].concat()).succeeds();
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(more.contains(&"--json") || !said.contains("hush"), "{said}");
+        run
+    };
+    let planned = local("plan", &[]);
+    assert!(
+        planned.stdout.contains("(sensitive value)") && planned.stdout.contains("alias/plain"),
+        "{}",
+        planned.stdout
+    );
+    let plan: Value = serde_json::from_str(&local("plan", &["--json"]).stdout).expect("a plan");
+    let of = |address: &str| {
+        let all = plan["resource_changes"].as_array().expect("changes");
+        let found = all.iter().find(|it| it["address"].as_str().expect("an address").contains(address));
+        found.expect("a change")["change"].clone()
+    };
+    let key = of("aws_kms_key.");
+    assert_eq!(key["after_sensitive"]["tags"], json!(true));
+    assert_eq!(key["after"]["tags"]["hush-hush"], "x", "as Terraform's JSON has it");
+    assert_eq!(of("alias/plain")["after_sensitive"], json!({}));
+
+    local("apply", &["--auto-approve"]);
+    let kept: Vec<String> = stored(&folder).as_object().expect("outputs").keys().cloned().collect();
+    assert_eq!(kept, ["arn", "closed", "names"]);
+    local("output", &[]);
+    let handed_out = local("output", &["--module", "kms"]).stdout;
+    assert!(handed_out.contains("= <sensitive>") && handed_out.contains("alias/plain"), "{handed_out}");
+    local("destroy", &["--auto-approve"]);
+}

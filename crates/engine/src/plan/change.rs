@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use keywright_model::{Address, Arn, Diagnostic, Region, ResourceKind};
-use keywright_module::{OutputBlocks, Value as Template};
+use keywright_module::{OutputBlocks, Secrets, Value as Template};
 use keywright_policy::{Access, AccessChanges, access_changes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use crate::address::{self, InstanceKey};
 use crate::authority;
 use crate::drift::DriftReport;
 use crate::provider::{Actor, Attributes, CallerIdentity};
+use crate::schema::schema;
 
 /// What a run is to bring about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,8 @@ pub struct ResourceChange {
     pub after_unknown: Map<String, Value>,
     /// The attributes that change.
     pub changed: Vec<String>,
+    /// The attributes that a sensitive input is in, now or then.
+    pub sensitive: Vec<String>,
     /// Why it happens, where that is not plain.
     pub reason: Option<String>,
     pub(crate) recipe: Recipe,
@@ -266,6 +269,22 @@ impl ResourceChange {
     /// The kind of resource.
     pub fn kind(&self) -> ResourceKind {
         self.address.kind
+    }
+
+    /// Whether an attribute is not to be shown: by its kind, or since a sensitive input is in it.
+    pub fn is_sensitive(&self, attribute: &str) -> bool {
+        let by_kind = schema(self.kind()).attribute(attribute).is_some_and(|attribute| attribute.sensitive);
+        by_kind || self.sensitive.iter().any(|name| name == attribute)
+    }
+
+    /// Notes the attributes that one of the secrets is in.
+    pub(super) fn mark(&mut self, secrets: &Secrets) {
+        let both = [&self.before, &self.after].into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            both.filter(|(_, value)| secrets.are_in_value(value)).map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names.dedup();
+        self.sensitive = names;
     }
 
     /// The resource that an argument refers to.

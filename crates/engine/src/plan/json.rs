@@ -231,6 +231,6 @@ fn sensitive(change: &ResourceChange, attributes: Option<&Attributes>) -> Value 
     if attributes.is_none() {
         return json!(false);
     }
-    let hidden = schema(change.kind()).attributes.iter().filter(|attribute| attribute.sensitive);
+    let hidden = schema(change.kind()).attributes.iter().filter(|attribute| change.is_sensitive(attribute.name));
     Value::Object(hidden.map(|attribute| (attribute.name.to_owned(), json!(true))).collect())
 }

@@ -70,6 +70,10 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
     }
     let Planner { mut changes, prospects, errors, .. } = planner;
     desired.iter().for_each(|module| creators::let_in(&mut changes, &basis, module));
+    for module in desired {
+        let own = changes.iter_mut().filter(|change| change.address.module.as_ref() == Some(&module.module));
+        own.for_each(|change| change.mark(&module.secrets));
+    }
     let output_blocks = desired.first().map(|module| Arc::clone(&module.output_blocks)).unwrap_or_default();
     let handed_out = handed_out(desired);
     let modules = outputs::known(&handed_out, &|reference| look_up(&prospects, reference));
@@ -261,6 +265,7 @@ impl<'a> Planner<'a> {
                 after: None,
                 after_unknown: serde_json::Map::new(),
                 changed: Vec::new(),
+                sensitive: Vec::new(),
                 reason,
                 recipe: Recipe { dependencies: held.instance.dependencies.clone(), ..Recipe::default() },
             });
@@ -293,6 +298,7 @@ impl<'a> Planner<'a> {
             after: Some(prospect.after.clone()),
             after_unknown: prospect.unknown.clone(),
             changed,
+            sensitive: Vec::new(),
             reason: reason(&action).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
             action,
             recipe: Recipe {

@@ -53,6 +53,7 @@ struct Handed {
     kind: OutputKind,
     #[serde(with = "super::template::one")]
     value: Template,
+    sensitive: bool,
 }
 
 impl OutputChange {
@@ -82,6 +83,7 @@ pub(crate) fn handed_out(desired: &[Desired]) -> Vec<HandedOut> {
             name: (*name).to_owned(),
             kind: output.kind,
             value: output.value.clone(),
+            sensitive: output.sensitive,
         };
         HandedOut { module: module.module.clone(), outputs: module.outputs.iter().map(output).collect() }
     };
@@ -97,6 +99,7 @@ pub(crate) fn known(
         name: handed.name.clone(),
         kind: handed.kind,
         resolved: handed.value.resolve(lookup),
+        sensitive: handed.sensitive,
     };
     modules.iter().map(|it| (it.module.clone(), it.outputs.iter().map(output).collect())).collect()
 }

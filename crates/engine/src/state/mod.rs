@@ -403,6 +403,12 @@ impl StateResource {
 }
 
 impl Instance {
+    /// The attributes that the state tells to be sensitive.
+    pub fn sensitive(&self) -> Vec<&str> {
+        let paths = self.sensitive_attributes.iter().flatten();
+        paths.filter_map(|path| path.pointer("/0/value")?.as_str()).collect()
+    }
+
     fn new(key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) -> Self {
         let schema = schema(key.address.kind);
         Self {

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use keywright_model::{AccountId, Address, Arn, Index, ModuleName, Region, ResourceKind};
 use keywright_module::{
     AdminRole, Administration, Desired, DesiredResource, Output, OutputBlocks, OutputKind, Prerequisite, Reference,
-    Value,
+    Secrets, Value,
 };
 use keywright_policy::{Document, PolicyKind};
 use serde_json::json;
@@ -155,11 +155,12 @@ impl Wish {
             administration: self.administration(),
             findings: Vec::new(),
             accepted: Vec::new(),
+            secrets: Secrets::default(),
         }
     }
 
     fn outputs(&self) -> IndexMap<&'static str, Output> {
-        let output = |value, kind| Output { value, kind, description: "an output" };
+        let output = |value, kind| Output { value, kind, description: "an output", sensitive: false };
         let replica = self.replica.map_or(Value::Null, |_| refer(&replica(), "arn"));
         IndexMap::from([
             ("kms_key_arn", output(refer(&key(), "arn"), OutputKind::Text)),

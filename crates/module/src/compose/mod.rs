@@ -21,18 +21,20 @@ impl Module {
     /// What should exist for this module.
     pub fn desired(&self) -> Desired {
         let of = Composition::new(self);
+        let resources = resources(&of);
         Desired {
             module: self.name.clone(),
             account: self.inputs.account.clone(),
             region: self.inputs.region.clone(),
             replication_region: self.inputs.replication.as_ref().map(|replication| replication.region.clone()),
-            resources: resources(&of),
-            outputs: outputs::outputs(&of),
+            outputs: outputs::outputs(&of, &resources, &self.secrets),
+            resources,
             output_blocks: Arc::clone(&self.output_blocks),
             prerequisites: prerequisites(&self.inputs),
             administration: administration(&of),
             findings: findings::findings(self),
             accepted: self.inputs.accepted_findings.clone(),
+            secrets: self.secrets.clone(),
         }
     }
 }

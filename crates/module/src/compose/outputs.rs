@@ -4,16 +4,36 @@ use indexmap::IndexMap;
 use keywright_model::{Address, ResourceKind};
 
 use super::build::{Composition, refer, texts};
-use crate::desired::Output;
-use crate::inputs::OUTPUTS;
-use crate::value::Value;
+use crate::desired::{DesiredResource, Output};
+use crate::inputs::{OUTPUTS, OutputInfo};
+use crate::secrets::Secrets;
+use crate::value::{Reference, Value};
 
 /// Every output, in the order of the table; null for what is not made.
-pub(crate) fn outputs(of: &Composition<'_>) -> IndexMap<&'static str, Output> {
-    OUTPUTS
-        .iter()
-        .map(|info| (info.name, Output { value: value(of, info.name), kind: info.kind, description: info.description }))
-        .collect()
+pub(crate) fn outputs(
+    of: &Composition<'_>,
+    resources: &[DesiredResource],
+    secrets: &Secrets,
+) -> IndexMap<&'static str, Output> {
+    let output = |info: &OutputInfo| {
+        let value = value(of, info.name);
+        let sensitive = !secrets.is_empty() && holds(&value, resources, secrets);
+        Output { value, kind: info.kind, description: info.description, sensitive }
+    };
+    OUTPUTS.iter().map(|info| (info.name, output(info))).collect()
+}
+
+/// Whether a secret is in a value, or in an argument that it refers to.
+///
+/// As in Terraform, what a resource computes of its arguments is none of them: an ARN is not sensitive.
+fn holds(value: &Value, resources: &[DesiredResource], secrets: &Secrets) -> bool {
+    let argument = |reference: &Reference| {
+        let resource = resources.iter().find(|resource| resource.address == reference.address)?;
+        resource.arguments.get(reference.attribute)
+    };
+    let known = value.resolve(&|_| Some("".into())).value;
+    secrets.are_in_value(&known)
+        || value.references().into_iter().filter_map(argument).any(|value| holds(value, resources, secrets))
 }
 
 fn value(of: &Composition<'_>, name: &str) -> Value {

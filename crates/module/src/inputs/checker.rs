@@ -1,12 +1,13 @@
 //! What every rule on inputs needs: the values, converted, and a place to put diagnostics.
 
 use indexmap::IndexMap;
-use keywright_model::{Diagnostic, Diagnostics, ParseError, Secret, Span};
+use keywright_model::{Diagnostic, Diagnostics, ParseError, Span};
 
 use super::given;
 use super::table::{INPUTS, InputInfo, input};
 use crate::nearest::nearest;
 use crate::read::{Argument, Arguments, Given, Kind, mismatch_diagnostic, mismatch_label};
+use crate::secrets::Secrets;
 
 /// The values of one module's inputs, and what was found about them.
 pub(crate) struct Checker {
@@ -65,10 +66,10 @@ impl Checker {
     }
 
     /// Every text that a sensitive variable has put into the inputs.
-    pub(crate) fn secrets(&self) -> Vec<Secret<String>> {
+    pub(crate) fn secrets(&self) -> Secrets {
         let mut found = Vec::new();
         self.values.values().for_each(|argument| given::secrets(&argument.value, &mut found));
-        found
+        Secrets(found)
     }
 
     pub(crate) fn has_failed(&self, name: &str) -> bool {

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Secret, Span, Tags};
+use keywright_model::{AccountId, AliasName, Arn, Diagnostic, ModuleName, Partition, Region, Span, Tags};
 use keywright_policy::{Match, PrincipalPattern, Statement};
 
 use crate::findings::Acceptance;
 use crate::read::OutputBlocks;
+use crate::secrets::Secrets;
 
 use super::given::GivenInput;
 use super::names::{
@@ -22,7 +23,7 @@ pub struct Module {
     /// The same, as they were given.
     pub(crate) given: IndexMap<&'static str, GivenInput>,
     /// What sensitive variables have put into them.
-    pub(crate) secrets: Vec<Secret<String>>,
+    pub(crate) secrets: Secrets,
     /// Where the module is written.
     pub(crate) place: Span,
     /// What was found while reading, and is no error.
@@ -50,7 +51,7 @@ impl Module {
 
     /// Whether a text holds something that a sensitive variable has put into the inputs.
     pub fn holds_secret(&self, text: &str) -> bool {
-        self.secrets.iter().any(|secret| text.contains(secret.expose().as_str()))
+        self.secrets.are_in(text)
     }
 
     /// The names of all alarms that it makes under some inputs, wanted now or not.

@@ -556,7 +556,8 @@ fn acceptable_finding(checker: &mut Checker, name: &str, code: &str, given: &Giv
     let all: Vec<&str> = findings::acceptable().collect();
     let help = format!("these can be accepted: {}", all.join(", "));
     let Some(info) = findings::finding(code) else {
-        let near = nearest(code, all.iter().copied()).map(|near| format!("did you mean `{near}`? "));
+        let near = nearest(code, all.iter().copied()).filter(|_| !given.sensitive);
+        let near = near.map(|near| format!("did you mean `{near}`? "));
         let help = format!("{}{help}", near.unwrap_or_default());
         checker.refuse("unknown-finding", name, given, "no finding has this code", &help);
         return None;

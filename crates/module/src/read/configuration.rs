@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::structure::{Block, Body, Structure};
-use hcl_edit::template::Template;
+use hcl_edit::template::{ForTemplateExpr, Template};
 use hcl_edit::visit::{self, Visit};
 use indexmap::IndexMap;
 use keywright_model::{Diagnostic, Diagnostics, SourceFile, Span};
@@ -295,6 +295,12 @@ impl Visit for Names {
             self.0.push((root.value().as_str().to_owned(), first.unwrap_or_default()));
         }
         visit::visit_traversal(self, node);
+    }
+
+    /// The default leaves out what is walked.
+    fn visit_for_template_expr(&mut self, node: &ForTemplateExpr) {
+        self.visit_expr(&node.collection_expr);
+        visit::visit_for_template_expr(self, node);
     }
 }
 

@@ -131,6 +131,10 @@ impl Cty {
                 value.kind = kind;
                 value.declared = matches!(self, Self::List(_) | Self::Set(_) | Self::Map(_)).then(|| self.clone());
             }
+            // That it is a set is known all the same.
+            None if matches!((self, &value.kind), (Self::Set(_), Kind::List(_))) => {
+                value.declared = Some(Self::set(Self::Untold));
+            }
             None => value.declared = Some(Self::Untold),
         }
         value
@@ -243,12 +247,31 @@ impl Cty {
             return Self::unified_parts(kinds).map(Self::list);
         }
         if all(|kind| matches!(kind, Self::Tuple(_) | Self::List(_) | Self::Set(_))) {
-            return Self::unified_parts(kinds).map(Self::set);
+            let is_list = kinds.iter().any(|kind| matches!(kind, Self::List(_)));
+            return if is_list {
+                Some(Self::list_beside_sets(kinds))
+            } else {
+                Self::unified_parts(kinds).map(Self::set)
+            };
         }
         if all(|kind| matches!(kind, Self::Object(_) | Self::Map(_))) {
             return Self::unified_parts(kinds).map(Self::map);
         }
         None
+    }
+
+    /// A list wins over sets. What becomes of parts of different types was not looked into.
+    fn list_beside_sets(kinds: &[Self]) -> Self {
+        let told = kinds.iter().filter_map(|kind| match kind {
+            Self::List(part) | Self::Set(part) if **part != Self::Dynamic => Some(part),
+            _ => None,
+        });
+        let mut told: Vec<&Box<Self>> = told.collect();
+        told.dedup();
+        match told.len() {
+            0 | 1 => Self::list(Self::unified_parts(kinds).unwrap_or(Self::Untold)),
+            _ => Self::Untold,
+        }
     }
 
     fn unified_tuples(kinds: &[Self]) -> Option<Self> {

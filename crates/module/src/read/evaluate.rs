@@ -136,13 +136,14 @@ impl<'a> Scope<'a> {
                 Kind::List(items.iter().map(|item| self.evaluate_json(item)).collect::<Result<_, _>>()?)
             }
             Kind::Map(fields) => {
-                let mut evaluated = IndexMap::new();
+                let (mut evaluated, mut secret) = (IndexMap::new(), false);
                 for (name, field) in fields {
                     let name = self.json_text(name, &field.key)?;
                     let value = self.evaluate_json(&field.value)?;
+                    secret |= name.sensitive;
                     evaluated.insert(text_of(&name)?, Field { key: field.key.clone(), value });
                 }
-                Kind::Map(evaluated)
+                return Ok(marked(Kind::Map(evaluated), &value.span, secret));
             }
             _ => return Ok(value.clone()),
         };
@@ -186,21 +187,23 @@ impl<'a> Scope<'a> {
     }
 
     fn object(&self, object: &Object, span: Span) -> Outcome {
-        let mut fields = IndexMap::new();
+        let (mut fields, mut secret) = (IndexMap::new(), false);
         for (key, value) in object {
-            let (name, key_span) = self.object_key(key)?;
+            let name = self.object_key(key)?;
             let value = self.evaluate(value.expr())?;
-            fields.insert(name, Field { key: key_span, value });
+            secret |= name.sensitive;
+            fields.insert(text_of(&name)?, Field { key: self.span(key.span()), value });
         }
-        Ok(Given::new(Kind::Map(fields), span))
+        Ok(marked(Kind::Map(fields), &span, secret))
     }
 
-    fn object_key(&self, key: &ObjectKey) -> Result<(String, Span), Diagnostic> {
-        let span = self.span(key.span());
+    fn object_key(&self, key: &ObjectKey) -> Outcome {
         match key {
-            ObjectKey::Ident(name) => Ok((name.value().as_str().to_owned(), span)),
-            ObjectKey::Expression(Expression::Variable(name)) => Ok((name.value().as_str().to_owned(), span)),
-            ObjectKey::Expression(expression) => Ok((text_of(&self.evaluate(expression)?)?, span)),
+            ObjectKey::Ident(name) => Ok(Given::string(name.value().as_str(), self.span(key.span()))),
+            ObjectKey::Expression(Expression::Variable(name)) => {
+                Ok(Given::string(name.value().as_str(), self.span(key.span())))
+            }
+            ObjectKey::Expression(expression) => self.evaluate(expression),
         }
     }
 
@@ -359,7 +362,10 @@ impl<'a> Scope<'a> {
         let left = self.evaluate(&operation.lhs_expr)?;
         let operator = *operation.operator.value();
         if let Some(decided) = short_circuit(operator, &left)? {
-            return Ok(result(Kind::Bool(decided), span, &[&left]));
+            // Terraform looks at both sides, and marks the result if either is sensitive.
+            let right = self.evaluate(&operation.rhs_expr).ok();
+            let operands: Vec<&Given> = [&left].into_iter().chain(&right).collect();
+            return Ok(result(Kind::Bool(decided), span, &operands));
         }
         let right = self.evaluate(&operation.rhs_expr)?;
         known([&left, &right], &span)?;
@@ -372,27 +378,33 @@ impl<'a> Scope<'a> {
         let key_name = expression.intro.key_var.as_ref().map(|name| name.value().as_str());
         let value_name = expression.intro.value_var.value().as_str();
         let mut made = Made::new(expression.key_expr.is_some());
+        let mut secret = is_secret_to_walk(&collection);
         for (key, value) in entries(&collection)? {
-            self.with(key_name, key, value_name, value, |inner| inner.for_entry(expression, &mut made))?;
+            secret |= self.with(key_name, key, value_name, value, |inner| inner.for_entry(expression, &mut made))?;
         }
-        Ok(result(made.into_kind(), span, &[&collection]))
+        Ok(marked(made.into_kind(), &span, secret))
     }
 
-    fn for_entry(&self, expression: &ForExpr, made: &mut Made) -> Result<(), Diagnostic> {
-        if let Some(condition) = &expression.cond
-            && !bool_of(&self.evaluate(&condition.expr)?)?
-        {
-            return Ok(());
+    /// Adds an entry, and tells whether it makes all that is made sensitive: by its key, or by whether it is there.
+    fn for_entry(&self, expression: &ForExpr, made: &mut Made) -> Result<bool, Diagnostic> {
+        let mut secret = false;
+        if let Some(condition) = &expression.cond {
+            let condition = self.evaluate(&condition.expr)?;
+            secret |= condition.sensitive;
+            if !bool_of(&condition)? {
+                return Ok(secret);
+            }
         }
         let value = self.evaluate(&expression.value_expr)?;
         match &expression.key_expr {
             None => made.push(value),
             Some(key) => {
                 let key = self.evaluate(key)?;
+                secret |= key.sensitive;
                 made.insert(text_of(&key)?, &key.span, value, expression.grouping)?;
             }
         }
-        Ok(())
+        Ok(secret)
     }
 
     fn with<T>(
@@ -417,11 +429,7 @@ impl<'a> Scope<'a> {
         }
         let mut text = Text::default();
         self.write(template, &mut text)?;
-        let mut value = Given::string(text.done, span.clone());
-        if text.sensitive {
-            value.hide(&span);
-        }
-        Ok(value)
+        Ok(marked(Kind::String(text.done), &span, text.sensitive))
     }
 
     fn write(&self, template: &Template, text: &mut Text) -> Result<(), Diagnostic> {
@@ -466,7 +474,7 @@ impl<'a> Scope<'a> {
         let head = &directive.for_expr;
         text.strip_before(head.strip);
         let collection = self.evaluate(&head.collection_expr)?;
-        text.sensitive |= collection.sensitive;
+        text.sensitive |= is_secret_to_walk(&collection);
         let key_name = head.key_var.as_ref().map(|name| name.value().as_str());
         for (key, value) in entries(&collection)? {
             text.strip_after(head.strip);
@@ -560,11 +568,21 @@ fn whole_name(name: &hcl_edit::expr::FuncName) -> String {
 
 /// What was computed from `operands`: sensitive if one of them is.
 fn result(kind: Kind, span: Span, operands: &[&Given]) -> Given {
+    marked(kind, &span, operands.iter().any(|operand| operand.holds_secrets()))
+}
+
+/// A value, all of it sensitive where `secret`.
+fn marked(kind: Kind, span: &Span, secret: bool) -> Given {
     let mut value = Given::new(kind, span.clone());
-    if operands.iter().any(|operand| operand.holds_secrets()) {
-        value.hide(&span);
+    if secret {
+        value.hide(span);
     }
     value
+}
+
+/// Whether it is secret which, or how many, items there are to walk. What is in a set cannot be told from the set.
+fn is_secret_to_walk(collection: &Given) -> bool {
+    collection.sensitive || (matches!(collection.declared, Some(Cty::Set(_))) && collection.holds_secrets())
 }
 
 fn short_circuit(operator: BinaryOperator, left: &Given) -> Result<Option<bool>, Diagnostic> {
@@ -608,6 +626,10 @@ fn finite(number: f64, span: &Span) -> Result<Kind, Diagnostic> {
 fn entries(collection: &Given) -> Result<Vec<(Given, Given)>, Diagnostic> {
     match &collection.kind {
         Kind::Unknown => Err(not_known_yet(&collection.span)),
+        // The items of a set have no number: each stands for itself.
+        Kind::List(items) if matches!(collection.declared, Some(Cty::Set(_))) => {
+            Ok(items.iter().map(|item| (item.clone(), item.clone())).collect())
+        }
         Kind::List(items) => Ok(items
             .iter()
             .zip(0_u32..)
@@ -648,17 +670,21 @@ fn no_attribute(fields: &IndexMap<String, Field>, name: &str, span: &Span, secre
 
 fn index_of(value: &Given, index: &Given, span: &Span) -> Outcome {
     known([index], span)?;
-    match (&value.kind, &index.kind) {
-        (Kind::Map(fields), _) if index.sensitive => {
+    let mut found = match &value.kind {
+        Kind::Map(fields) if index.sensitive => {
             let found = fields.get(&text_of(index)?).map(|field| field.value.clone());
             found.ok_or_else(|| {
                 Diagnostic::error("invalid-expression", "there is no such attribute").at(span.clone(), "")
-            })
+            })?
         }
-        (Kind::Map(_), _) => attribute_of(value, &text_of(index)?, span),
-        (Kind::List(_), _) => item_of(value, whole_number(number_of(index)?), span),
-        _ => Err(unexpected(value, "a list or a map before `[`")),
+        Kind::Map(_) => attribute_of(value, &text_of(index)?, span)?,
+        Kind::List(_) => item_of(value, whole_number(number_of(index)?), span)?,
+        _ => return Err(unexpected(value, "a list or a map before `[`")),
+    };
+    if index.sensitive {
+        found.hide(span);
     }
+    Ok(found)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only whole numbers from 0 come here")]

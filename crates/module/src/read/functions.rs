@@ -136,9 +136,10 @@ fn typed(name: &str, arguments: &[Given], value: Given) -> Given {
             (Cty::Map(inner), _) => *inner,
             _ => return value,
         },
+        // Without a match, its own type says what a match would be.
         "regexall" => match value.items().first() {
             Some(found) => Cty::list(Cty::of(found)),
-            None => Cty::Untold,
+            None => return value,
         },
         _ => return value,
     };
@@ -299,6 +300,16 @@ impl Call<'_> {
         }
     }
 
+    /// A set has no order, so that some functions do not take one.
+    fn no_set(&self, at: usize) -> Result<(), Diagnostic> {
+        match self.argument(at)?.declared {
+            Some(Cty::Set(_)) => {
+                Err(self.failed(&format!("argument {} is a set; `tolist(…)` makes a list of it", at + 1)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn map(&self, at: usize) -> Result<&IndexMap<String, Field>, Diagnostic> {
         match &self.argument(at)?.kind {
             Kind::Map(fields) => Ok(fields),
@@ -411,7 +422,8 @@ fn title(text: &str) -> String {
     text.chars()
         .flat_map(|character| {
             let shown = if upper { character.to_uppercase().collect() } else { vec![character] };
-            upper = character.is_whitespace();
+            let is_word = character.is_alphanumeric() || character == '_';
+            upper = !is_word && (character.is_ascii() || character.is_whitespace());
             shown
         })
         .collect()
@@ -478,7 +490,18 @@ fn regex_all(call: &Call<'_>) -> Outcome {
     let expression = compiled(call, &call.text(0)?)?;
     let text = call.text(1)?;
     let found = expression.captures_iter(&text).map(|found| captured(call, &expression, &found));
-    Ok(call.value(Kind::List(found.collect())))
+    let found = call.value(Kind::List(found.collect()));
+    Ok(if found.items().is_empty() { Cty::list(captured_type(&expression)).give(found) } else { found })
+}
+
+/// The type of what [`captured`] gives.
+fn captured_type(expression: &regex::Regex) -> Cty {
+    let names: Vec<&str> = expression.capture_names().flatten().collect();
+    match expression.captures_len() {
+        _ if !names.is_empty() => Cty::Object(names.into_iter().map(|name| (name.to_owned(), Cty::String)).collect()),
+        1 => Cty::String,
+        groups => Cty::Tuple(vec![Cty::String; groups - 1]),
+    }
 }
 
 /// The whole match; a list or an object where the expression has groups.
@@ -533,11 +556,17 @@ fn range(call: &Call<'_>) -> Outcome {
 const MAX_RANGE: i64 = 1024;
 
 fn coalesce(call: &Call<'_>) -> Outcome {
+    let kinds: Vec<Cty> = call.arguments.iter().map(Cty::of).collect();
+    let are_told = kinds.iter().all(|kind| matches!(kind, Cty::String | Cty::Number | Cty::Bool));
+    if are_told && Cty::unified(&kinds).is_none() {
+        return Err(call.failed("its arguments are of types that have nothing in common"));
+    }
     let found = call.arguments.iter().find(|value| !value.is_null() && value.as_str() != Some(""));
     found.cloned().ok_or_else(|| call.failed("each of its arguments is null or empty"))
 }
 
 fn coalesce_list(call: &Call<'_>) -> Outcome {
+    (0..call.arguments.len()).try_for_each(|at| call.no_set(at))?;
     let found = call.arguments.iter().find(|value| !value.items().is_empty());
     found.cloned().ok_or_else(|| call.failed("each of its arguments is empty"))
 }
@@ -578,6 +607,7 @@ fn as_set(mut value: Given) -> Given {
 }
 
 fn element(call: &Call<'_>) -> Outcome {
+    call.no_set(0)?;
     let items = call.list(0)?;
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     if length == 0 {
@@ -628,7 +658,12 @@ fn lookup(call: &Call<'_>) -> Outcome {
     let name = call.text(1)?;
     match (call.map(0)?.get(&name), call.arguments.get(2)) {
         (Some(field), _) => Ok(field.value.clone()),
-        (None, Some(default)) => Ok(default.clone()),
+        (None, Some(default)) => match Cty::of(call.argument(0)?) {
+            Cty::Map(inner) if *inner != Cty::Untold && Cty::of(&inner.give(default.clone())) == Cty::Untold => {
+                Err(call.failed("the default is not of the type that the map holds"))
+            }
+            _ => Ok(default.clone()),
+        },
         (None, None) => Err(call.failed("the map has no such key, and no default is given")),
     }
 }

@@ -53,7 +53,7 @@ impl PartialEq for Block {
 struct Constant(Given);
 
 /// What a module hands out, as far as it is known.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ModuleOutput {
     /// The output's name.
     pub name: String,
@@ -61,6 +61,8 @@ pub struct ModuleOutput {
     pub kind: OutputKind,
     /// Its value.
     pub resolved: Resolved,
+    /// Whether a sensitive input is in it, so that it must not be shown.
+    pub sensitive: bool,
 }
 
 /// Of which type an output of a module is, to Terraform.
@@ -126,7 +128,8 @@ impl OutputBlocks {
     }
 
     fn take_names(&mut self, code: &Code, configuration: &Configuration, values: &IndexMap<String, Given>) {
-        for (root, name) in code.names() {
+        let mut waiting = code.names();
+        while let Some((root, name)) = waiting.pop() {
             if root == "var"
                 && let Some(value) = values.get(&name)
             {
@@ -140,7 +143,7 @@ impl OutputBlocks {
                 && let Some(local) = configuration.locals.get(&name)
             {
                 self.locals.insert(name, local.code.clone());
-                self.take_names(&local.code, configuration, values);
+                waiting.extend(local.code.names());
             }
         }
     }
@@ -241,10 +244,14 @@ impl ModuleOutput {
     }
 
     fn given(&self, span: &Span) -> Given {
-        if self.resolved.is_known() {
-            return self.kind.cty(&self.resolved.value).read(&self.resolved.value, span);
+        let mut value = match self.resolved.is_known() {
+            true => self.kind.cty(&self.resolved.value).read(&self.resolved.value, span),
+            false => Given { declared: Some(self.kind.cty(&json!(""))), ..Given::new(Kind::Unknown, span.clone()) },
+        };
+        if self.sensitive {
+            value.hide(span);
         }
-        Given { declared: Some(self.kind.cty(&json!(""))), ..Given::new(Kind::Unknown, span.clone()) }
+        value
     }
 }
 
@@ -350,6 +357,14 @@ impl<'de> Deserialize<'de> for Constant {
 impl fmt::Debug for OutputBlocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.names()).finish()
+    }
+}
+
+/// Shows nothing of a sensitive value.
+impl fmt::Debug for ModuleOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?}): ", self.name, self.kind)?;
+        if self.sensitive { f.write_str("(sensitive)") } else { self.resolved.fmt(f) }
     }
 }
 

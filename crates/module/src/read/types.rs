@@ -250,18 +250,19 @@ impl Conversion<'_> {
             value.declared = wanted.cty().or(value.declared);
             return value;
         }
+        let before = value.declared.clone();
         match wanted {
             Type::Any => value,
             Type::String | Type::Number | Type::Bool => self.primitive(wanted, value, path),
-            Type::List(inner) => declared(inner, self.list(wanted, inner, value, path), Cty::list),
+            Type::List(inner) => declared(inner, before.as_ref(), self.list(wanted, inner, value, path), Cty::list),
             Type::Set(inner) => {
-                let mut list = declared(inner, self.list(wanted, inner, value, path), Cty::set);
+                let mut list = declared(inner, before.as_ref(), self.list(wanted, inner, value, path), Cty::set);
                 if let Kind::List(items) = &mut list.kind {
                     distinct(items);
                 }
                 list
             }
-            Type::Map(inner) => declared(inner, self.map(wanted, inner, value, path), Cty::map),
+            Type::Map(inner) => declared(inner, before.as_ref(), self.map(wanted, inner, value, path), Cty::map),
             Type::Object(attributes) => self.object(wanted, attributes, value, path),
             Type::Tuple(types) => self.tuple(wanted, types, value, path),
         }
@@ -396,13 +397,21 @@ impl Conversion<'_> {
 }
 
 /// A list or map with its type: all its parts have the `inner` one, or the one that Terraform finds for them.
-fn declared(inner: &Type, value: Given, whole: fn(Cty) -> Cty) -> Given {
+///
+/// `before` is what the value was declared to be: an empty list of texts stays one.
+fn declared(inner: &Type, before: Option<&Cty>, value: Given, whole: fn(Cty) -> Cty) -> Given {
     let kinds: Vec<Cty> = match &value.kind {
         Kind::List(items) => items.iter().map(Cty::of).collect(),
         Kind::Map(fields) => fields.values().map(|field| Cty::of(&field.value)).collect(),
         _ => return value,
     };
-    let found = if inner.holds_any() { Cty::unified(&kinds) } else { inner.cty() };
+    let found = match (inner, before) {
+        (Type::Any, Some(Cty::List(part) | Cty::Set(part) | Cty::Map(part))) if kinds.is_empty() => {
+            Some(part.as_ref().clone())
+        }
+        _ if inner.holds_any() => Cty::unified(&kinds),
+        _ => inner.cty(),
+    };
     whole(found.unwrap_or(Cty::Untold)).give(value)
 }
 

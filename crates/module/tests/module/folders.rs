@@ -213,3 +213,48 @@ module "kms" {
     assert!(module.holds_secret("it is of hush-hush, they say"));
     assert!(!module.holds_secret("visible hush"));
 }
+
+#[test]
+fn names_in_maps_are_told_only_where_no_sensitive_value_made_them() {
+    let with = |tags: &str| {
+        let main = format!(
+            "variable \"team\" {{\n  type = string\n  default = \"hush-hush\"\n  sensitive = true\n}}\nmodule \"kms\" {{\n  source = \
+             \"./kms\"\n  environment = \"prod\"\n  aws_account_id = \"111122223333\"\n  aws_region = \"eu-west-1\"\n  \
+             name_prefix = \"acme\"\n  {tags}\n}}\n"
+        );
+        folder(&[("main.tf", &main)])
+    };
+    let secret = [
+        "tags = { (var.team) = \"x\" }",
+        "tags = { for k in [\"a\"] : var.team => k }",
+        "tags = { for k in [\"a\"] : k => k if k != var.team }",
+    ];
+    for tags in secret {
+        let module = module(&sources(with(tags).path()));
+        assert_eq!(module.given()["tags"], GivenInput::Sensitive, "{tags}");
+        assert_eq!(module.holds_secret("hush-hush"), tags.contains("=>") == tags.contains("team =>"), "{tags}");
+    }
+    let open = module(&sources(with("tags = { team = \"x\" }").path()));
+    assert_eq!(open.given()["tags"], GivenInput::Plain(serde_json::json!({"team": "x"})));
+
+    for (wrong, told) in [("(upper(\"aws:${var.team}\")) = \"x\"", false), ("\"aws:hush-hush\" = \"x\"", true)] {
+        let errors = errors(&sources(with(&format!("tags = {{ {wrong} }}")).path()));
+        assert_eq!(errors[0].code, "invalid-tag", "{errors:?}");
+        assert_eq!(format!("{:?}", errors[0].summary).to_lowercase().contains("hush"), told, "{errors:?}");
+    }
+}
+
+#[test]
+fn the_items_of_a_set_are_their_own_keys() {
+    let with = |names: &str| {
+        let main = format!(
+            "module \"kms\" {{\n  source = \"./kms\"\n  environment = \"prod\"\n  aws_account_id = \"111122223333\"\n  aws_region \
+             = \"eu-west-1\"\n  name_prefix = \"acme\"\n  tags = {{ for n, v in {names} : \"k${{n}}\" => v }}\n}}\n"
+        );
+        let folder = folder(&[("main.tf", &main)]);
+        module(&sources(folder.path())).given()["tags"].clone()
+    };
+    let plain = |value| GivenInput::Plain(value);
+    assert_eq!(with("toset([\"two\", \"one\"])"), plain(serde_json::json!({"kone": "one", "ktwo": "two"})));
+    assert_eq!(with("[\"two\", \"one\"]"), plain(serde_json::json!({"k0": "two", "k1": "one"})));
+}

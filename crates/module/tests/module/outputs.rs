@@ -22,7 +22,7 @@ fn blocks(text: &str) -> Arc<OutputBlocks> {
 fn modules(arn: Option<&str>) -> IndexMap<ModuleName, Vec<ModuleOutput>> {
     let known = |value: Value| Resolved { value, unknown: json!(false) };
     let arn = arn.map_or(Resolved { value: Value::Null, unknown: json!(true) }, |arn| known(json!(arn)));
-    let output = |name: &str, kind, resolved| ModuleOutput { name: name.to_owned(), kind, resolved };
+    let output = |name: &str, kind, resolved| ModuleOutput { name: name.to_owned(), kind, resolved, sensitive: false };
     let outputs = vec![
         output("arn", OutputKind::Text, arn),
         output("replica", OutputKind::Made, known(Value::Null)),
@@ -41,16 +41,32 @@ fn one(value: &str, arn: Option<&str>) -> Result<RootOutput, String> {
     output(&blocks(&format!("output \"it\" {{\n  value = {value}\n}}\n")), arn)
 }
 
+/// What Terraform was seen to make of expressions, and the variables that they refer to.
+fn recorded() -> (Value, String) {
+    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let variables = all["variables"].as_object().expect("variables").iter();
+    let variables =
+        variables.map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")));
+    let variables = variables.collect();
+    (all, variables)
+}
+
+#[test]
+fn values_are_sensitive_where_terraform_marks_them() {
+    let (all, variables) = recorded();
+    for mark in all["marks"].as_array().expect("marks") {
+        let expression = mark["expression"].as_str().expect("an expression");
+        let found = output(&blocks(&format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n")), None);
+        let refused = found.as_ref().is_err_and(|because| because.contains("sensitive = true"));
+        assert!(refused || found.is_ok(), "{expression}: {found:?}");
+        assert_eq!(json!(refused), mark["sensitive"], "{expression}");
+    }
+}
+
 #[test]
 fn values_and_types_are_those_that_terraform_writes() {
-    let all: Value = serde_json::from_str(include_str!("../../../../conformance/inputs/outputs.json")).expect("JSON");
+    let (all, variables) = recorded();
     let cases = all["cases"].as_array().expect("cases");
-    let variables: String = all["variables"]
-        .as_object()
-        .expect("variables")
-        .iter()
-        .map(|(name, body)| format!("variable \"{name}\" {{\n  {}\n}}\n", body.as_str().expect("a body")))
-        .collect();
     let check = |case: &&Value| {
         let expression = case["expression"].as_str().expect("an expression");
         let text = format!("{variables}output \"it\" {{\n  value = {expression}\n}}\n");
@@ -201,4 +217,70 @@ fn the_outputs_are_those_of_the_module_in_terraforms_language() {
     for (block, info) in text.split("output \"").skip(1).zip(OUTPUTS) {
         assert_eq!(block.contains("= one("), info.kind == OutputKind::Made, "{}", info.name);
     }
+}
+
+#[test]
+fn a_sensitive_name_of_a_field_makes_all_of_a_json_object_sensitive() {
+    let evaluated = |name: &str| {
+        let blocks = format!(
+            r#"{{"variable": {{"p": {{"sensitive": true, "default": "hunter2"}}}}, "output": {{"it": {{"value": {{"{name}": 1}}}}}}}}"#
+        );
+        let folder = folder(&[("main.tf", MODULE), ("o.tf.json", &blocks)]);
+        output(&module(&sources(folder.path())).desired().output_blocks, None)
+    };
+    assert!(evaluated("${var.p}").expect_err("it is refused").contains("sensitive = true"));
+    assert_eq!(evaluated("p").expect("an output").value.value, json!({"p": 1}));
+}
+
+#[test]
+fn outputs_of_a_module_that_a_sensitive_input_is_in_are_sensitive() {
+    let marked = |input: &str| {
+        let main = format!(
+            "variable \"p\" {{\n  sensitive = true\n  default = \"hunter2\"\n}}\n{}  {input}\n}}\n",
+            MODULE.trim_end().trim_end_matches('}')
+        );
+        let folder = folder(&[("main.tf", &main)]);
+        let outputs = module(&sources(folder.path())).desired().outputs;
+        outputs.into_iter().filter(|(_, output)| output.sensitive).map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(marked("aliases = [\"alias/${var.p}\"]"), ["kms_alias_names"]);
+    assert!(marked("aliases = [\"alias/plain\"]").is_empty());
+    let users = |name: &str| format!("key_users = [\"arn:aws:iam::111122223333:role/{name}\"]");
+    assert_eq!(marked(&users("${var.p}")), ["kms_key_policy"]);
+    assert!(marked(&users("plain")).is_empty());
+}
+
+#[test]
+fn a_sensitive_output_of_a_module_is_one_of_a_block_that_says_so_known_or_not() {
+    let mut handed = modules(None);
+    for output in handed.values_mut().flatten().filter(|output| ["arn", "aliases"].contains(&output.name.as_str())) {
+        output.sensitive = true;
+    }
+    assert!(!format!("{handed:?}").contains("alias/b"));
+    for (value, refused) in [
+        ("module.kms", true),
+        ("module.kms.arn", true),
+        ("module.kms.aliases", true),
+        ("\"x ${module.kms.aliases[0]}\"", true),
+        ("nonsensitive(module.kms.aliases)", false),
+        ("module.kms.replica", false),
+    ] {
+        for says in [false, true] {
+            let blocks = blocks(&format!("output \"it\" {{\n  value = {value}\n  sensitive = {says}\n}}\n"));
+            let found = blocks.evaluate(&handed).shift_remove("it").expect("an output");
+            assert_eq!(found.is_err(), refused && !says, "{value}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_local_values_that_is_too_long_to_follow_is_left_alone() {
+    let chain = |length: usize| {
+        let links: String = (1..length).map(|at| format!("  l{at} = local.l{}\n", at - 1)).collect();
+        let last = length - 1;
+        let text = format!("locals {{\n  l0 = \"x\"\n{links}}}\noutput \"it\" {{\n  value = local.l{last}\n}}\n");
+        output(&blocks(&text), None)
+    };
+    assert_eq!(chain(90).expect("an output").value.value, json!("x"));
+    assert!(chain(20_000).expect_err("too long").contains("nested too deeply"));
 }
