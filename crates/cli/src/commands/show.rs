@@ -35,7 +35,7 @@ fn text(state: &State, show_policies: bool) -> String {
             name: &address.name,
             action: Sign::Show,
             before: None,
-            after: instance.attributes.as_ref(),
+            after: instance.attributes(),
             unknown: None,
             reason: None,
             policies: policies(show_policies),
