@@ -7,6 +7,8 @@ use keywright_engine::{Cancel, Event, ImportFrom, Mode, SavedPlan, StateStore};
 use serde_json::{Value, json};
 
 use crate::Setup;
+use crate::cuts::run_with;
+use crate::fake::Trouble;
 use crate::wish::Wish;
 
 fn foreign() -> Value {
@@ -114,6 +116,19 @@ async fn numbers_of_others_keep_their_digits_while_ours_change() {
 
     setup.destroy(&Wish::default()).await;
     assert_eq!(intact(&setup.path()), "abcdefhi", "the alarm is gone");
+}
+
+#[tokio::test]
+async fn numbers_of_others_outlive_a_run_that_was_cut() {
+    let wish = Wish::default();
+    for at in 0..4 {
+        let setup = Setup::new();
+        setup.apply(&Wish { replica: None, ..wish.clone() }).await;
+        put_numbers(&setup.path(), read(&setup.path()));
+        run_with(&setup, &wish, Mode::Normal, (at, Trouble::CutAfter)).await;
+        setup.apply(&wish).await;
+        assert_eq!(intact(&setup.path()), "abcdefghi", "cut at {at}");
+    }
 }
 
 #[tokio::test]
