@@ -27,11 +27,16 @@ use clap::Parser;
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     let json = commands::wants_json(&arguments);
-    match commands::run(arguments) {
-        Ok(end) => end.into(),
-        Err(problems) => {
-            ui::fail(&problems, json);
-            ExitCode::from(1)
+    let end = commands::run(arguments).unwrap_or_else(|problems| {
+        ui::fail(&problems, json);
+        commands::End::Failed
+    });
+    match ui::check() {
+        Ok(()) => end,
+        Err(lost) => {
+            ui::diagnose(&[lost]);
+            end.untold()
         }
     }
+    .into()
 }

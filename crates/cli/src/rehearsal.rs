@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use keywright_local::{Aws, OperatorCredentials, Options};
+use keywright_local::{Aws, OperatorCredentials, Options, StoreError};
 use keywright_model::{Arn, Diagnostic, Diagnostics, ResourceKind};
 use keywright_module::{Desired, DesiredResource, Part, Value};
 use keywright_policy::{Document, Match, PrincipalPattern};
@@ -187,12 +187,21 @@ pub(crate) fn literal(value: &Value) -> Option<String> {
     parts.collect()
 }
 
-fn store_error(data_dir: &Path, error: &dyn std::error::Error) -> Diagnostics {
+fn store_error(data_dir: &Path, error: &StoreError) -> Diagnostics {
     let summary = format!("the embedded AWS cannot be opened in `{}`", data_dir.display());
-    Diagnostic::error("local-store", summary)
-        .because(crate::failure::chain(error))
-        .help("if another run uses it, wait for that run; to start afresh, remove the folder")
-        .into()
+    let whole = data_dir.parent().unwrap_or(data_dir).display();
+    let help = match error {
+        StoreError::File { .. } | StoreError::Write => {
+            "check the folder's permissions and the disk's free space; do not remove it: the keys are in it".to_owned()
+        }
+        StoreError::InUse { .. } => "wait until the run that uses it has ended".to_owned(),
+        StoreError::Database { .. } | StoreError::Record { .. } => {
+            format!(
+                "to start afresh, remove `{whole}`, the state in it too: all that was made in this AWS is gone then"
+            )
+        }
+    };
+    Diagnostic::error("local-store", summary).because(crate::failure::chain(error)).help(help).into()
 }
 
 fn cannot_make(what: &str, error: &dyn std::error::Error) -> Diagnostics {
@@ -200,4 +209,31 @@ fn cannot_make(what: &str, error: &dyn std::error::Error) -> Diagnostics {
         .because(crate::failure::chain(error))
         .help("check the input that names it")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn only_a_store_that_is_damaged_is_to_be_removed() {
+        let path = || Path::new("f/.keywright/aws").to_owned();
+        let file = |kind: ErrorKind| StoreError::File { path: path(), source: Error::from(kind) };
+        let source = serde_json::from_str::<u8>("x").expect_err("no number");
+        let record = StoreError::Record { table: "keys".to_owned(), key: "k".to_owned(), source };
+        for (error, told) in [
+            (file(ErrorKind::PermissionDenied), "permissions"),
+            (file(ErrorKind::ReadOnlyFilesystem), "permissions"),
+            (StoreError::InUse { path: path() }, "wait"),
+            (StoreError::Write, "free space"),
+            (record, "remove `f/.keywright`"),
+        ] {
+            let problems = store_error(&path(), &error);
+            let help = problems.iter().next().and_then(|it| it.help.clone()).expect("a help");
+            assert!(help.contains(told), "{error}: {help}");
+            assert_eq!(help.contains("to start afresh"), told.starts_with("remove"), "{error}: {help}");
+        }
+    }
 }

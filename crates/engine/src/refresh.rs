@@ -91,7 +91,7 @@ pub(crate) async fn readers(
 pub(crate) fn take_in(state: &mut State, facts: &Facts) -> Vec<Drift> {
     let mut all = Vec::new();
     for (key, observed) in &facts.observed {
-        let before = state.held_at(key).and_then(|instance| instance.attributes.clone()).unwrap_or_default();
+        let before = state.held_at(key).and_then(|instance| instance.attributes().cloned()).unwrap_or_default();
         let Some(observed) = observed else {
             all.push(Drift { address: key.address.clone(), before, after: None, changed: Vec::new() });
             state.remove(key);
@@ -131,7 +131,7 @@ pub(crate) fn key_of(state: &State, kind: ResourceKind, attributes: &Attributes)
         value("arn") == Some(named) || (value("key_id") == Some(named) && region_of(key) == region)
     };
     let mut keys = state.held().filter(|held| is_key(held.kind()));
-    keys.find(|held| held.instance.attributes.as_ref().is_some_and(is_it)).map(|held| held.key)
+    keys.find(|held| held.instance.attributes().is_some_and(is_it)).map(|held| held.key)
 }
 
 pub(crate) fn is_key(kind: ResourceKind) -> bool {
@@ -283,8 +283,7 @@ impl Reader<'_> {
     /// The module's roles that an account's principal may assume, the wanted admin role first.
     fn roles_of_module(&self, scope: &Scope) -> Vec<Actor> {
         let in_state = self.state.held_in(&scope.module).filter(|held| held.kind() == ResourceKind::IamRole);
-        let mut roles: Vec<Arn> =
-            in_state.filter_map(|held| administrative(held.instance.attributes.as_ref()?)).collect();
+        let mut roles: Vec<Arn> = in_state.filter_map(|held| administrative(held.instance.attributes()?)).collect();
         roles.sort_by_key(|role| Some(role) != scope.admin_role.as_ref());
         roles.into_iter().map(Actor::Role).collect()
     }

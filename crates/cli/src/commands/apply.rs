@@ -60,6 +60,8 @@ impl Run<'_> {
             show_text(planned.plan(), self.planning.show_policies);
         }
         if !planned.plan().is_no_op() && !self.auto_approve {
+            // Nobody approves of what could not be shown.
+            ui::check()?;
             approve(self.mode)?;
         }
         end(session, planned, json).await

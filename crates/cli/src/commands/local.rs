@@ -22,6 +22,7 @@ pub(super) async fn run(arguments: &LocalArguments) -> Result<End, Diagnostics> 
     })?;
     let address = listener.local_addr().map_err(|error| problem("the port cannot be told", &error))?;
     announce(&format!("http://{address}"), &account, &operator, arguments.json);
+    ui::check()?;
     keywright_local::serve(aws.clone(), listener, asked_to_end())
         .await
         .map_err(|error| problem("the port cannot be served any longer", &error))?;

@@ -39,6 +39,15 @@ pub(crate) enum End {
     Failed,
     /// `can --exit-code`, and an answer is no.
     Denied,
+    /// Done, but standard output did not take what there was to tell.
+    Untold,
+}
+
+impl End {
+    /// The same end, where its result was not written. What failed stays what it is: it comes first.
+    pub(crate) fn untold(self) -> Self {
+        if self == Self::Failed { self } else { Self::Untold }
+    }
 }
 
 impl From<End> for ExitCode {
@@ -49,6 +58,8 @@ impl From<End> for ExitCode {
             End::Changes | End::Found => Self::from(2),
             // Not 2, with which wrong arguments end.
             End::Denied => Self::from(3),
+            // Not 1: after an apply, that would say that it is incomplete.
+            End::Untold => Self::from(4),
         }
     }
 }

@@ -103,7 +103,7 @@ fn flattened(stored: &Outputs) -> Outputs {
 
 fn all(outputs: &Outputs, origin: Origin, as_json: bool) -> End {
     if as_json {
-        ui::data(&outputs.iter().map(|(name, output)| (name.clone(), described(output))).collect::<Map<_, _>>().into());
+        ui::data(&outputs.iter().map(|(name, output)| (name.clone(), described(output))).collect::<Map<_, _>>());
         return End::Fine;
     }
     match (outputs.is_empty(), origin) {

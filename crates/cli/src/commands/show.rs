@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
     let store = StateStore::new(session::state_path(&arguments.path, arguments.local)?);
     let state = store.load().map_err(|error| error.diagnostic())?;
     if arguments.json {
-        ui::data(&serde_json::json!(state));
+        ui::data(&state);
     } else {
         ui::result(&text(&state, arguments.show_policies));
     }
@@ -35,7 +35,7 @@ fn text(state: &State, show_policies: bool) -> String {
             name: &address.name,
             action: Sign::Show,
             before: None,
-            after: instance.attributes.as_ref(),
+            after: instance.attributes(),
             unknown: None,
             sensitive: instance.sensitive(),
             reason: None,

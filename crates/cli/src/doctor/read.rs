@@ -95,7 +95,7 @@ fn by_the_caller(state: &State) -> Vec<KeyReader> {
     let is_key = |kind| matches!(kind, ResourceKind::KmsKey | ResourceKind::KmsReplicaKey);
     let keys = state.instances().filter(|(address, _)| is_key(address.kind));
     let reader = |(address, instance): (keywright_model::Address, &keywright_engine::Instance)| {
-        let arn = instance.attributes.as_ref()?.get("arn").and_then(Value::as_str)?;
+        let arn = instance.attributes()?.get("arn").and_then(Value::as_str)?;
         Some(KeyReader { address, arn: Arn::parse(arn).ok()?, actors: vec![Actor::Caller] })
     };
     keys.filter_map(reader).collect()
@@ -228,7 +228,7 @@ impl Looking<'_> {
             address.kind == ResourceKind::MetricAlarm && address.module.as_ref() == Some(self.module.name())
         });
         let name = |it: &keywright_engine::Instance| {
-            it.attributes.as_ref()?.get("alarm_name").and_then(Value::as_str).map(str::to_owned)
+            it.attributes()?.get("alarm_name").and_then(Value::as_str).map(str::to_owned)
         };
         own.filter_map(|(_, instance)| name(instance)).collect()
     }

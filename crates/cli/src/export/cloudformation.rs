@@ -332,12 +332,12 @@ fn literal<'a>(resource: &'a DesiredResource, argument: &str) -> Option<&'a str>
 }
 
 fn held(state: &State, reference: &Reference) -> Option<Value> {
-    state.instance(&reference.address)?.attributes.as_ref()?.get(reference.attribute).cloned()
+    state.instance(&reference.address)?.attributes()?.get(reference.attribute).cloned()
 }
 
 /// By which properties CloudFormation knows a resource, and their values.
 fn identifier(address: &Address, state: &State) -> Option<Value> {
-    let held = state.instance(address)?.attributes.as_ref()?;
+    let held = state.instance(address)?.attributes()?;
     let text = |name: &str| held.get(name)?.as_str();
     Some(match address.kind {
         ResourceKind::KmsKey | ResourceKind::KmsReplicaKey => json!({ "KeyId": text("key_id")? }),

@@ -229,7 +229,7 @@ fn left_over<'a>(state: &'a State, wanted: &'a BTreeSet<String>) -> impl Iterato
 /// Source: the section "Import" of each resource's page, <https://registry.terraform.io/providers/hashicorp/aws/latest/docs>,
 /// and its guide "Enhanced Region Support".
 fn import_id(resource: &DesiredResource, state: &State, home: &str) -> Option<String> {
-    let held = state.instance(&resource.address)?.attributes.as_ref()?;
+    let held = state.instance(&resource.address)?.attributes()?;
     let text = |name: &str| held.get(name).and_then(Value::as_str);
     let id = match resource.address.kind {
         ResourceKind::KmsKey | ResourceKind::KmsReplicaKey | ResourceKind::KmsKeyPolicy => text("key_id")?.to_owned(),
@@ -250,9 +250,8 @@ fn import_id(resource: &DesiredResource, state: &State, home: &str) -> Option<St
 }
 
 fn grant_key(grant: &DesiredResource, state: &State) -> Option<String> {
-    let lookup = |reference: &Reference| {
-        state.instance(&reference.address)?.attributes.as_ref()?.get(reference.attribute).cloned()
-    };
+    let lookup =
+        |reference: &Reference| state.instance(&reference.address)?.attributes()?.get(reference.attribute).cloned();
     grant.arguments.get("key_id")?.resolve(&lookup).value.as_str().map(str::to_owned)
 }
 

@@ -174,7 +174,7 @@ impl Wanted<'_> {
     }
 
     fn existing(&self, address: &Address, attribute: &str) -> Option<Value> {
-        self.state.instance(address)?.attributes.as_ref()?.get(attribute).filter(|it| !it.is_null()).cloned()
+        self.state.instance(address)?.attributes()?.get(attribute).filter(|it| !it.is_null()).cloned()
     }
 }
 

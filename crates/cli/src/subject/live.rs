@@ -87,7 +87,7 @@ fn subject(reader: &KeyReader, access: &KeyAccess, state: &State) -> Result<Subj
             .help("look at `aws kms list-grants`, and revoke what nobody knows")
     })?;
     let aliases = aliases(state, &reader.arn);
-    let attributes = state.instance(&reader.address).and_then(|it| it.attributes.clone()).unwrap_or_default();
+    let attributes = state.instance(&reader.address).and_then(|it| it.attributes().cloned()).unwrap_or_default();
     let label = reader.address.to_string();
     Ok(Subject {
         part,
@@ -102,7 +102,7 @@ fn subject(reader: &KeyReader, access: &KeyAccess, state: &State) -> Result<Subj
 /// The aliases that the state knows of the key.
 fn aliases(state: &State, key: &Arn) -> Vec<String> {
     let aliases = state.instances().filter(|(address, _)| address.kind == ResourceKind::KmsAlias);
-    let attributes = aliases.filter_map(|(_, instance)| instance.attributes.as_ref());
+    let attributes = aliases.filter_map(|(_, instance)| instance.attributes());
     let is_own = |it: &&_| text(it, "target_key_arn") == Some(key.as_str());
     attributes.filter(is_own).filter_map(|it| text(it, "name").map(str::to_owned)).collect()
 }

@@ -260,7 +260,7 @@ fn nothing_is_imported_before_a_run_that_was_cut_is_taken_up() {
 
     stage.is_through(Mode::Normal);
     let state = StateStore::new(stage.state_path()).load().expect("a state");
-    let arns = state.instances().filter_map(|(address, it)| Some((address.to_string(), it.attributes.clone()?)));
+    let arns = state.instances().filter_map(|(address, it)| Some((address.to_string(), it.attributes().cloned()?)));
     let key = arns.into_iter().find(|(address, _)| address.ends_with("aws_kms_key.general_encryption_key"));
     let (_, key) = key.expect("a key");
     assert_eq!(stage.import(key["key_id"].as_str().expect("an ID")), Vec::<&str>::new());

@@ -1,7 +1,7 @@
 //! A folder with a configuration, and the program run in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use keywright_local::{Aws, Options};
 use keywright_model::{AccountId, Partition};
@@ -125,10 +125,22 @@ pub(crate) fn run(arguments: &[&str]) -> Run {
 
 /// Runs the program with a few environment variables.
 pub(crate) fn run_in(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    finished(command(arguments).envs(environment.iter().copied()))
+}
+
+/// Runs the program with its results sent there.
+pub(crate) fn run_into(arguments: &[&str], stdout: impl Into<Stdio>) -> Run {
+    finished(command(arguments).stdout(stdout))
+}
+
+fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keywright"));
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
-    command.envs(environment.iter().copied());
+    command
+}
+
+fn finished(command: &mut Command) -> Run {
     let Output { status, stdout, stderr } = command.output().expect("the program runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     Run { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }

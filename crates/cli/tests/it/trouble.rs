@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::folder::{Folder, module, run, run_in};
+use crate::folder::{Folder, Run, module, run, run_in, run_into};
 
 #[test]
 fn a_folder_without_a_kms_module_is_told() {
@@ -200,4 +200,65 @@ fn outputs_are_printed_one_by_one_and_raw() {
     let shown = run(&["show", path, "--local"]).succeeds().stdout;
     assert!(shown.contains(&id), "{shown}");
     folder.destroy();
+}
+
+/// Runs the program with its results sent to a disk that is full.
+fn to_full_disk(arguments: &[&str]) -> Run {
+    run_into(arguments, fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"))
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has `/dev/full`")]
+fn a_result_that_is_not_written_is_told_and_ends_with_an_exit_code_of_its_own() {
+    let folder = Folder::with_inputs("");
+    folder.apply();
+    let at = folder.path().to_str().expect("a path");
+    let commands: [&[&str]; 12] = [
+        &["export", "json", at],
+        &["validate", at],
+        &["plan", at, "--local", "--detailed-exitcode"],
+        &["plan", at, "--local", "--json"],
+        &["output", at, "kms_key_id", "--module", "kms", "--local", "--raw"],
+        &["output", at, "--local"],
+        &["show", at, "--local"],
+        &["show", at, "--local", "--json"],
+        &["state", "list", at, "--local"],
+        &["permissions", at],
+        &["schema"],
+        &["completions", "bash"],
+    ];
+    for arguments in commands {
+        assert_eq!(run(arguments).code, 0, "{arguments:?}");
+        let told = to_full_disk(arguments);
+        assert_eq!(told.code, 4, "{arguments:?}: {}", told.stderr);
+        assert_eq!(told.stderr.matches("output-lost").count(), 1, "{arguments:?}: {}", told.stderr);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let told = run_into(arguments, writer);
+        assert_eq!((told.code, told.stderr.contains("output-lost")), (0, false), "{arguments:?}: {}", told.stderr);
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has `/dev/full`")]
+fn what_fails_is_told_as_a_failure_though_its_result_is_lost_too() {
+    let folder = Folder::with_inputs("  enable_firehose = true\n");
+    let at = folder.path().to_str().expect("a path");
+    for arguments in [&["validate", at][..], &["validate", at, "--json"]] {
+        to_full_disk(arguments).fails_with(&["enable_alb_firehose"]);
+    }
+    to_full_disk(&["local", "--port", "0"]).fails_with(&["output-lost"]);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux has `/dev/full`")]
+fn an_apply_whose_report_is_lost_is_no_failure_and_a_plan_that_is_not_shown_is_not_asked_about() {
+    let folder = Folder::with_inputs("");
+    let at = folder.path().to_str().expect("a path");
+    to_full_disk(&["apply", at, "--local"]).fails_with(&["output-lost"]);
+    folder.local("apply", &[]).fails_with(&["no-terminal"]);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 2, "nothing was made");
+    let told = to_full_disk(&["apply", at, "--local", "--auto-approve"]);
+    assert_eq!(told.code, 4, "{}", told.stderr);
+    assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0, "all was made");
 }

@@ -299,10 +299,9 @@ impl<'a> Execution<'a> {
 
     fn update_outputs(&mut self) {
         let plan = self.run.plan;
-        let before = self.run.state.outputs.clone();
         let is_complete = self.progress.iter().all(|progress| *progress == Progress::Done);
-        put_outputs(&mut self.run.state, &plan.outputs, &plan.output_blocks, &plan.handed_out, is_complete);
-        self.run.dirty |= before != self.run.state.outputs;
+        self.run.dirty |=
+            put_outputs(&mut self.run.state, &plan.outputs, &plan.output_blocks, &plan.handed_out, is_complete);
     }
 
     fn set(&mut self, at: usize, progress: Progress) {

@@ -296,7 +296,7 @@ impl Execution<'_> {
 
     fn prepare_deletion(&self, at: usize) -> Task {
         let Some(key) = self.old_key(at) else { return Task::Forget };
-        let prior = self.run.state.held_at(&key).and_then(|instance| instance.attributes.clone());
+        let prior = self.run.state.held_at(&key).and_then(|instance| instance.attributes().cloned());
         let Some(prior) = prior.filter(|_| key.address.kind != ResourceKind::KmsKeyPolicy) else { return Task::Forget };
         let kind = key.address.kind;
         let actor = if is_key(kind) { self.actor_on(&key) } else { self.actor(kind, &prior) };
@@ -306,7 +306,7 @@ impl Execution<'_> {
     fn prepare_policy(&self, work: Work, at: usize) -> Result<Task, TaskError> {
         let Some(change) = self.run.plan.key_policies.get(at) else { return Ok(Task::Forget) };
         let key = self.policy_key(at);
-        let held = key.and_then(|key| self.run.state.held_at(&key)?.attributes.as_ref());
+        let held = key.and_then(|key| self.run.state.held_at(&key)?.attributes());
         let arn = held.and_then(|it| it.get("arn")).and_then(Value::as_str);
         let unknown = |attribute: &str| TaskError::Unknown { attribute: attribute.to_owned() };
         let key = arn.and_then(|arn| Arn::parse(arn).ok()).ok_or_else(|| unknown("arn"))?;

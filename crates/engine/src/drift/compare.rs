@@ -120,7 +120,7 @@ impl Comparison<'_> {
     fn own_attachments(&self) -> Vec<String> {
         let name = self.known.get("name");
         let attachments = self.before.held().filter(|held| held.kind() == ResourceKind::IamRolePolicyAttachment);
-        let own = attachments.filter_map(|held| held.instance.attributes.as_ref()).filter(|it| it.get("role") == name);
+        let own = attachments.filter_map(|held| held.instance.attributes()).filter(|it| it.get("role") == name);
         own.filter_map(|it| it.get("policy_arn")?.as_str().map(str::to_owned)).collect()
     }
 

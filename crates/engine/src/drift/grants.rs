@@ -56,7 +56,7 @@ fn push(report: &mut DriftReport, address: &Address, key: &Arn, grant: &KeyGrant
 /// The grants of every module, and of what is not ours: whoever wrote them into this state knows them.
 fn known_ids(state: &State) -> BTreeSet<&str> {
     let grants = state.held().filter(|held| held.kind() == ResourceKind::KmsGrant);
-    grants.filter_map(|held| held.instance.attributes.as_ref()?.get("grant_id")?.as_str()).collect()
+    grants.filter_map(|held| held.instance.attributes()?.get("grant_id")?.as_str()).collect()
 }
 
 fn arn_of(state: &State, address: &Address) -> Option<Arn> {

@@ -29,7 +29,6 @@ pub struct OutputChange {
 
 /// An output in a state. Terraform keeps none that is null.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub struct StoredOutput {
     /// Its value; null if it is not there.
     pub value: Value,
@@ -37,6 +36,7 @@ pub struct StoredOutput {
     #[serde(rename = "type")]
     pub kind: Value,
     /// Whether it is not to be shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
 }
 
@@ -160,27 +160,30 @@ fn gone(state: &State, blocks: &OutputBlocks, modules: &BTreeSet<ModuleName>, mo
         Mode::Destroy if !blocks.are_all() => blocks.refers_to(name, modules),
         Mode::Destroy => !state.holds_others(modules) || !has_block(name) || blocks.refers_to(name, modules),
     };
-    state.outputs.keys().filter(goes).cloned().collect()
+    state.output_names().filter(goes).cloned().collect()
 }
 
-/// Puts the outputs as they are now. What could not be made leaves the outputs that refer to it as they were.
+/// Puts the outputs as they are now. What could not be made leaves the outputs that refer to it as they were. Tells whether
+/// that changes anything.
 pub(crate) fn put(
     state: &mut State,
     changes: &[OutputChange],
     blocks: &OutputBlocks,
     modules: &[HandedOut],
     is_complete: bool,
-) {
+) -> bool {
     let known = known_in(modules, state);
     let mut evaluated = blocks.evaluate(&known);
+    let mut changed = false;
     for change in changes {
         let goes = change.after == StoredOutput::default() && change.after_unknown == Value::Bool(false);
-        match evaluated.shift_remove(change.name.as_str()) {
+        changed |= match evaluated.shift_remove(change.name.as_str()) {
             _ if goes && is_complete => state.put_output(&change.name, StoredOutput::default()),
             Some(Ok(output)) if !goes && output.value.is_known() => state.put_output(&change.name, output.into()),
-            _ => {}
-        }
+            _ => false,
+        };
     }
+    changed
 }
 
 /// Shows nothing of a sensitive value.

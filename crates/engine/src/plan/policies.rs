@@ -170,9 +170,8 @@ impl Candidates {
     fn new(basis: &Basis<'_>, module: &Desired) -> Self {
         let administration = &module.administration;
         let in_state = basis.state.held_in(&module.module).filter(|held| held.kind() == ResourceKind::IamRole);
-        let state_roles: Vec<Arn> = in_state
-            .filter_map(|held| Arn::parse(held.instance.attributes.as_ref()?.get("arn")?.as_str()?).ok())
-            .collect();
+        let state_roles: Vec<Arn> =
+            in_state.filter_map(|held| Arn::parse(held.instance.attributes()?.get("arn")?.as_str()?).ok()).collect();
         let acting = basis.facts.actors.values().filter_map(|actor| match actor {
             Actor::Role(role) => Some(role.clone()),
             Actor::Caller => None,
@@ -266,7 +265,7 @@ fn add_delegations(plan: &mut Plan, basis: &Basis<'_>, module: &Desired) {
 
 fn delegation(change: &ResourceChange, basis: &Basis<'_>, module: &Desired) -> Option<KeyPolicyChange> {
     let key = InstanceKey { address: change.address.clone(), deposed: change.deposed.clone() };
-    let held = basis.state.held_at(&key)?.attributes.as_ref()?;
+    let held = basis.state.held_at(&key)?.attributes()?;
     let place = KeyPlace { account: module.account.clone(), region: region_of(held)? };
     let before = policy_text(held)?;
     let current = authority::read(&before)?;

@@ -1,8 +1,10 @@
 //! Terraform's state, version 4: what was made, as it was last seen.
 //!
-//! What is not ours, resources of other kinds and fields that we do not know, is kept as it is.
+//! What is not ours, resources of other kinds and fields that we do not know, is kept as it is: also the very digits of
+//! its numbers.
 
 mod journal;
+mod kept;
 mod lock;
 mod store;
 
@@ -12,12 +14,15 @@ use std::fmt;
 use indexmap::IndexMap;
 use keywright_model::{Address, Index, ModuleName, ResourceKind};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
 pub(crate) use lock::{PLAN, StateLock};
 pub use store::{StateError, StateStore};
+
+use kept::{Fields, Kept, Rest};
 
 use crate::address::InstanceKey;
 use crate::plan::StoredOutput;
@@ -26,6 +31,7 @@ use crate::schema::{Schema, schema};
 
 /// A state.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct State {
     version: u64,
     /// The Terraform that would have written it.
@@ -34,53 +40,49 @@ pub struct State {
     pub serial: u64,
     /// The same for all states of one origin; empty for a state that was never written.
     pub lineage: String,
-    /// The root module's outputs, as they are written.
-    #[serde(default)]
-    pub outputs: Map<String, Value>,
-    #[serde(default)]
+    outputs: IndexMap<String, Kept<StoredOutput>>,
     resources: Vec<StateResource>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    rest: Rest,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 struct StateResource {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     module: Option<String>,
     mode: String,
     #[serde(rename = "type")]
     kind: String,
     name: String,
     provider: String,
-    #[serde(default)]
     instances: Vec<Instance>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    rest: Rest,
 }
 
 /// One instance of a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
 pub struct Instance {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     index_key: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     deposed: Option<String>,
-    #[serde(default)]
     schema_version: u64,
-    /// The attributes, by the names of the provider's schema.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attributes: Option<Attributes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sensitive_attributes: Option<Vec<Value>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Kept<Attributes>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensitive_attributes: Option<Kept<Vec<Value>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     private: Option<String>,
     /// The resources that must outlive it, without instance keys.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<String>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    rest: Rest,
 }
 
 /// An instance of a kind that we know.
@@ -96,7 +98,7 @@ impl Held<'_> {
     }
 
     pub(crate) fn attributes(&self) -> Attributes {
-        self.instance.attributes.clone().unwrap_or_default()
+        self.instance.attributes().cloned().unwrap_or_default()
     }
 }
 
@@ -119,9 +121,9 @@ impl Default for State {
             terraform_version: TERRAFORM_VERSION.to_owned(),
             serial: 0,
             lineage: String::new(),
-            outputs: Map::new(),
+            outputs: IndexMap::new(),
             resources: Vec::new(),
-            rest: Map::from_iter([("check_results".to_owned(), Value::Null)]),
+            rest: Rest::from_iter([("check_results".to_owned(), Kept::new(Value::Null))]),
         }
     }
 }
@@ -153,28 +155,29 @@ impl State {
 
     /// The root outputs.
     pub fn stored_outputs(&self) -> IndexMap<String, StoredOutput> {
-        self.outputs.keys().map(|name| (name.clone(), self.output(name))).collect()
+        self.outputs.iter().map(|(name, output)| (name.clone(), (**output).clone())).collect()
     }
 
     /// The root output of that name; a null if there is none.
     pub(crate) fn output(&self, name: &str) -> StoredOutput {
-        let stored = self.outputs.get(name).cloned().map(serde_json::from_value);
-        stored.and_then(Result::ok).unwrap_or_default()
+        self.outputs.get(name).map(|output| (**output).clone()).unwrap_or_default()
     }
 
-    /// Puts a root output. A null takes it out.
-    pub(crate) fn put_output(&mut self, name: &str, output: StoredOutput) {
-        let StoredOutput { value, kind, sensitive } = output;
-        if value.is_null() {
-            self.outputs.remove(name);
-            return;
+    pub(crate) fn output_names(&self) -> impl Iterator<Item = &String> {
+        self.outputs.keys()
+    }
+
+    /// Puts a root output. A null takes it out. Tells whether that changes anything.
+    pub(crate) fn put_output(&mut self, name: &str, output: StoredOutput) -> bool {
+        if output.value.is_null() {
+            return self.outputs.shift_remove(name).is_some();
         }
-        let mut stored = json!({"value": value, "type": kind});
-        if let Some(fields) = stored.as_object_mut().filter(|_| sensitive) {
-            fields.insert("sensitive".to_owned(), true.into());
+        if self.outputs.get(name).is_some_and(|held| **held == output) {
+            return false;
         }
-        self.outputs.insert(name.to_owned(), stored);
-        self.outputs.sort_keys();
+        self.outputs.insert(name.to_owned(), Kept::new(output));
+        self.outputs.sort_unstable_keys();
+        true
     }
 
     /// Whether it holds resources that are none of these modules'. What a module only read is not counted.
@@ -192,7 +195,7 @@ impl State {
     }
 
     pub(crate) fn attributes(&self, address: &Address) -> Option<&Attributes> {
-        self.instance(address)?.attributes.as_ref()
+        self.instance(address)?.attributes()
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = Held<'_>> {
@@ -277,7 +280,7 @@ impl State {
         let place = self.resources.iter_mut().filter(|resource| resource.is_for(&key.address));
         for instance in place.flat_map(|resource| &mut resource.instances).filter(|instance| instance.is_at(key)) {
             if let Some(attributes) = &mut instance.attributes {
-                attributes.insert(name.to_owned(), value.clone());
+                attributes.change().insert(name.to_owned(), value.clone());
             }
         }
     }
@@ -287,10 +290,8 @@ impl State {
         let grants = self.resources.iter_mut().filter(|resource| resource.kind == ResourceKind::KmsGrant.type_name());
         let mut found = false;
         for attributes in grants.flat_map(|grant| &mut grant.instances).filter_map(|grant| grant.attributes.as_mut()) {
-            if let Some(token) = attributes.get_mut("grant_token")
-                && !token.is_null()
-            {
-                *token = Value::Null;
+            if attributes.get("grant_token").is_some_and(|token| !token.is_null()) {
+                attributes.change().insert("grant_token".to_owned(), Value::Null);
                 found = true;
             }
         }
@@ -358,7 +359,7 @@ impl StateResource {
             name: address.name.clone(),
             provider: PROVIDER.to_owned(),
             instances: Vec::new(),
-            rest: Map::new(),
+            rest: Rest::new(),
         }
     }
 
@@ -381,7 +382,7 @@ impl StateResource {
         let prefix = other.prefix();
         for instance in other.instances {
             let is_there = |own: &&Instance| own.index_key == instance.index_key && own.deposed == instance.deposed;
-            let id = |it: &Instance| it.attributes.as_ref().and_then(|all| all.get("id")).cloned();
+            let id = |it: &Instance| it.attributes().and_then(|all| all.get("id")).cloned();
             match self.instances.iter().find(is_there) {
                 Some(own) if id(own) == id(&instance) => {}
                 Some(_) => return Err(prefix),
@@ -405,8 +406,13 @@ impl StateResource {
 impl Instance {
     /// The attributes that the state tells to be sensitive.
     pub fn sensitive(&self) -> Vec<&str> {
-        let paths = self.sensitive_attributes.iter().flatten();
+        let paths = self.sensitive_attributes.iter().flat_map(|paths| paths.iter());
         paths.filter_map(|path| path.pointer("/0/value")?.as_str()).collect()
+    }
+
+    /// The attributes, by the names of the provider's schema.
+    pub fn attributes(&self) -> Option<&Attributes> {
+        self.attributes.as_deref()
     }
 
     fn new(key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) -> Self {
@@ -416,16 +422,20 @@ impl Instance {
             status: None,
             deposed: key.deposed.clone(),
             schema_version: schema.version,
-            attributes: Some(attributes),
-            sensitive_attributes: Some(schema.sensitive_paths()),
+            attributes: Some(Kept::new(attributes)),
+            sensitive_attributes: Some(Kept::new(schema.sensitive_paths())),
             private: schema.private.map(str::to_owned),
             dependencies: dependencies.unwrap_or_default(),
-            rest: Map::new(),
+            rest: Rest::new(),
         }
     }
 
     fn renew(&mut self, attributes: Attributes, schema: &Schema, dependencies: Option<Vec<String>>) {
-        self.attributes = Some(schema.complete(attributes));
+        let attributes = schema.complete(attributes);
+        match &mut self.attributes {
+            Some(held) => held.set(attributes),
+            none => *none = Some(Kept::new(attributes)),
+        }
         self.schema_version = schema.version;
         self.status = None;
         if let Some(dependencies) = dependencies {
@@ -449,6 +459,65 @@ impl Instance {
     fn order(&self) -> (Option<Index>, Option<String>) {
         (self.index().flatten(), self.deposed.clone())
     }
+}
+
+impl TryFrom<Fields> for State {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            version: fields.take("version")?,
+            terraform_version: fields.take("terraform_version")?,
+            serial: fields.take("serial")?,
+            lineage: fields.take("lineage")?,
+            outputs: outputs(fields.take_or_default("outputs")?)?,
+            resources: fields.take_or_default("resources")?,
+            rest: fields.rest()?,
+        })
+    }
+}
+
+impl TryFrom<Fields> for StateResource {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            module: fields.take_or_default("module")?,
+            mode: fields.take("mode")?,
+            kind: fields.take("type")?,
+            name: fields.take("name")?,
+            provider: fields.take("provider")?,
+            instances: fields.take_or_default("instances")?,
+            rest: fields.rest()?,
+        })
+    }
+}
+
+impl TryFrom<Fields> for Instance {
+    type Error = String;
+
+    fn try_from(mut fields: Fields) -> Result<Self, String> {
+        Ok(Self {
+            index_key: fields.take_or_default("index_key")?,
+            status: fields.take_or_default("status")?,
+            deposed: fields.take_or_default("deposed")?,
+            schema_version: fields.take_or_default("schema_version")?,
+            attributes: fields.take_or_default("attributes")?,
+            sensitive_attributes: fields.take_or_default("sensitive_attributes")?,
+            private: fields.take_or_default("private")?,
+            dependencies: fields.take_or_default("dependencies")?,
+            rest: fields.rest()?,
+        })
+    }
+}
+
+/// Reads the outputs. What is wrong with one is told without its value, which may be a secret.
+fn outputs(texts: IndexMap<String, Box<RawValue>>) -> Result<IndexMap<String, Kept<StoredOutput>>, String> {
+    let output = |(name, text): (String, Box<RawValue>)| match kept::read(&text) {
+        Ok(output) => Ok((name, output)),
+        Err(_) => Err(format!("the output `{name}` is no object with `value` and `type`")),
+    };
+    texts.into_iter().map(output).collect()
 }
 
 fn index_key(address: &Address) -> Option<Value> {

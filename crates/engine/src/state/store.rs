@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use keywright_model::Diagnostic;
 
+use super::kept::{Fields, read};
 use super::{LockInfo, State, StateLock, VERSION};
 use crate::schema::schema;
 
@@ -192,11 +193,11 @@ impl StateStore {
         if text.trim().is_empty() {
             return Err(self.corrupt("it is empty"));
         }
-        let document: serde_json::Value = serde_json::from_str(text).map_err(|error| self.corrupt(error))?;
-        match document.get("version").and_then(serde_json::Value::as_u64) {
-            Some(VERSION) => serde_json::from_value(document)
-                .map_err(|error| self.corrupt(error))
-                .and_then(|state| self.check(state)),
+        let fields: Fields = serde_json::from_str(text).map_err(|error| self.corrupt(error))?;
+        match fields.get("version").and_then(|version| read(version).ok()) {
+            Some(VERSION) => {
+                State::try_from(fields).map_err(|reason| self.corrupt(reason)).and_then(|state| self.check(state))
+            }
             Some(version) if version > VERSION => Err(StateError::Newer { path: self.path.clone(), version }),
             Some(version) => Err(StateError::Older { path: self.path.clone(), version }),
             None => Err(self.corrupt("it has no `version`")),

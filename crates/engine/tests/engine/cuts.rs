@@ -24,7 +24,7 @@ fn census(setup: &Setup) -> BTreeMap<ResourceKind, (usize, usize)> {
 }
 
 /// Runs with trouble at one call. A cut drops the run as the end of its process does.
-async fn run_with(setup: &Setup, wish: &Wish, mode: Mode, trouble: (usize, Trouble)) {
+pub(crate) async fn run_with(setup: &Setup, wish: &Wish, mode: Mode, trouble: (usize, Trouble)) {
     setup.aws.clear();
     *setup.aws.trouble.lock().expect("a lock") = Some(trouble);
     let engine = setup.engine();

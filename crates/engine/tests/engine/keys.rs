@@ -261,7 +261,7 @@ async fn destroy_gives_delegation_back_first_and_leaves_only_keys_on_their_way_o
     assert!(last_put < first_key && first_key < position(&log, "delete aws_kms_key"), "{log:#?}");
     assert!(log.iter().all(|line| !line.starts_with("put") || line.ends_with("by role/admin")));
     assert!(setup.state().is_empty());
-    assert!(setup.state().outputs.is_empty());
+    assert!(setup.state().stored_outputs().is_empty());
     let left: Vec<_> = setup.aws.records.lock().expect("a lock").values().map(|it| (it.kind, it.pending)).collect();
     assert_eq!(left, [(ResourceKind::KmsReplicaKey, true), (ResourceKind::KmsKey, true)]);
     assert!(policies(&setup).iter().all(|policy| policy.contains(":root")));

@@ -82,7 +82,7 @@ async fn the_state_holds_what_the_blocks_say_and_nothing_else() {
         "secret": {"value": upper, "type": "string", "sensitive": true},
         "fixed": {"value": [1, "x"], "type": ["tuple", ["number", "string"]]},
     });
-    assert_eq!(json!(setup.state().outputs), expect);
+    assert_eq!(json!(setup.state().stored_outputs()), expect);
     assert_eq!(changed(&setup, &desired).await, []);
 }
 
@@ -107,9 +107,9 @@ async fn an_output_changes_by_its_value_its_type_or_its_secrecy_and_a_block_that
         apply(&setup, &desired).await;
         assert_eq!(changed(&setup, &desired).await, [], "{name} {stored}");
     }
-    assert!(setup.state().outputs.keys().eq(["arn", "list"]), "{:?}", setup.state().outputs);
+    assert!(setup.state().stored_outputs().keys().eq(["arn", "list"]), "{:?}", setup.state().stored_outputs());
     apply(&setup, &folder(&Wish::default(), &[])).await;
-    assert!(setup.state().outputs.is_empty(), "a folder without blocks has no outputs");
+    assert!(setup.state().stored_outputs().is_empty(), "a folder without blocks has no outputs");
 }
 
 #[tokio::test]
@@ -124,7 +124,31 @@ async fn what_cannot_be_told_is_left_as_it_is_with_a_note() {
     assert!(planned.plan().is_no_op());
     drop(planned);
     apply(&setup, &folder(&Wish { threshold: 7, ..Wish::default() }, &[("bucket", "aws_s3_bucket.b.arn")])).await;
-    assert_eq!(json!(setup.state().outputs), json!({"bucket": {"value": "theirs", "type": "string"}}));
+    assert_eq!(json!(setup.state().stored_outputs()), json!({"bucket": {"value": "theirs", "type": "string"}}));
+}
+
+#[tokio::test]
+async fn an_output_that_stays_keeps_its_digits_and_one_that_changes_does_not() {
+    let setup = Setup::new();
+    let blocks = |rate| [("bucket", "aws_s3_bucket.b.size"), ("half", "0.5"), ("rate", rate)];
+    apply(&setup, &folder(&Wish::default(), &blocks("0.25"))).await;
+    let number = |value: &str| json!({"value": value, "type": "number"});
+    put(&setup, &[("bucket", number("N")), ("half", number("H")), ("rate", number("R"))]);
+    let digits = [("\"N\"", "10.00000000000000000000000001"), ("\"H\"", "0.500"), ("\"R\"", "0.250")];
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    let text = digits.iter().fold(text, |text, (mark, digits)| text.replace(mark, digits));
+    std::fs::write(setup.path(), text).expect("written");
+    let desired = folder(&Wish { threshold: 7, ..Wish::default() }, &blocks("0.75"));
+    assert_eq!(changed(&setup, &desired).await, [pair("rate", "update")]);
+    apply(&setup, &desired).await;
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    for value in ["10.00000000000000000000000001", "0.500", "0.75"] {
+        assert!(
+            text.contains(&format!("\"value\":{value},")) || text.contains(&format!("\"value\": {value},")),
+            "{text}"
+        );
+    }
+    assert!(!text.contains("0.25"), "{text}");
 }
 
 #[tokio::test]
@@ -150,16 +174,16 @@ async fn outputs_of_what_could_not_be_made_stay_as_they_were() {
     for at in 0..4 {
         let setup = Setup::new();
         apply(&setup, &folder(&wish, &blocks)).await;
-        let before = setup.state().outputs["replica"].clone();
-        assert_eq!(before["type"], json!(["tuple", ["dynamic"]]));
+        let before = setup.state().stored_outputs()["replica"].clone();
+        assert_eq!(before.kind, json!(["tuple", ["dynamic"]]));
         setup.aws.clear();
         *setup.aws.trouble.lock().expect("a lock") = Some((at, Trouble::Error));
         let report = setup.try_run(&folder(&Wish::default(), &blocks), Mode::Normal).await.expect("a plan");
         assert!(!report.is_complete());
         let is_made = !setup.aws.of_kind(ResourceKind::KmsReplicaKey).is_empty();
         seen += usize::from(!is_made);
-        assert_eq!(setup.state().outputs["replica"] == before, !is_made);
-        assert_eq!(setup.state().outputs["arn"]["value"], key_arn(&setup));
+        assert_eq!(setup.state().stored_outputs()["replica"] == before, !is_made);
+        assert_eq!(setup.state().stored_outputs()["arn"].value, key_arn(&setup));
     }
     assert!((1..4).contains(&seen), "the replica fails in some of the runs: {seen}");
 }
@@ -183,7 +207,7 @@ async fn destroying_all_takes_all_outputs_and_beside_resources_of_others_only_it
         let report = setup.try_run(&desired, Mode::Destroy).await.expect("a plan");
         assert!(report.is_complete(), "{:#?}", report.diagnostics());
         let left: &[&str] = if beside_others { &["fixed", "bucket"] } else { &[] };
-        let mut found: Vec<String> = setup.state().outputs.keys().cloned().collect();
+        let mut found: Vec<String> = setup.state().stored_outputs().keys().cloned().collect();
         found.sort_by_key(|name| name == "bucket");
         assert_eq!(found, left);
     }
@@ -196,15 +220,15 @@ async fn a_document_of_inputs_has_one_object_and_leaves_outputs_of_others() {
     setup.apply(&wish).await;
     put(&setup, &[("theirs", json!({"value": "x", "type": "string"}))]);
     setup.expect_no_op(&wish).await;
-    let stored = setup.state().outputs["kms"].clone();
-    assert_eq!(stored["value"]["kms_key_arn"], key_arn(&setup));
-    assert_eq!(stored["type"][1]["kms_replica_key_arn"], "dynamic", "a null of no type, as `one([])` gives it");
+    let stored = setup.state().stored_outputs()["kms"].clone();
+    assert_eq!(stored.value["kms_key_arn"], key_arn(&setup));
+    assert_eq!(stored.kind[1]["kms_replica_key_arn"], "dynamic", "a null of no type, as `one([])` gives it");
     let desired = wish.desired();
     let outputs = setup.engine().module_outputs(std::slice::from_ref(&desired)).expect("outputs");
     let arn = outputs[&desired.module].iter().find(|it| it.name == "kms_key_arn").expect("an ARN");
     assert_eq!(arn.resolved.value, key_arn(&setup));
     setup.destroy(&wish).await;
-    assert!(setup.state().outputs.keys().eq(["theirs"]));
+    assert!(setup.state().stored_outputs().keys().eq(["theirs"]));
 }
 
 #[test]

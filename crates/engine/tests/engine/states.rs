@@ -1,9 +1,14 @@
 //! The state's file, its lock, and what is refused.
 
-use keywright_engine::{Mode, StateStore};
+use std::path::Path;
+use std::sync::Arc;
+
+use keywright_engine::{Cancel, Event, ImportFrom, Mode, SavedPlan, StateStore};
 use serde_json::{Value, json};
 
 use crate::Setup;
+use crate::cuts::run_with;
+use crate::fake::Trouble;
 use crate::wish::Wish;
 
 fn foreign() -> Value {
@@ -39,6 +44,133 @@ async fn what_is_not_ours_is_kept_as_it_is() {
     for field in ["outputs", "check_results", "novel", "terraform_version"] {
         assert_eq!(after[field], foreign()[field], "{field}");
     }
+}
+
+/// Numbers that neither a float nor an integer of 64 bits holds as they are written.
+const NUMBERS: [&str; 7] = [
+    "0.30000000000000004441",
+    "0.33333333333333333333333333333333333333333333333333",
+    "18446744073709551616",
+    "1000000000000000000000000000001",
+    "-9223372036854775809",
+    "1E+2",
+    "5.0",
+];
+
+/// Puts the numbers wherever a state holds what is not ours, also into an instance that is.
+fn put_numbers(path: &Path, mut state: Value) {
+    let of_others = json!([
+        {"mode": "data", "type": "http", "name": "d", "provider": "p", "instances": [{"schema_version": 0, "attributes": {"a": "N"}}]},
+        {"mode": "managed", "type": "aws_s3_bucket", "name": "b", "provider": "p", "novel": {"b": "N"}, "instances": [
+            {"schema_version": 0, "attributes": {"c": [{"c": "N"}]}, "sensitive_attributes": [{"d": "N"}], "novel": {"e": "N"}},
+        ]},
+        {"module": "module.a.module.b", "mode": "managed", "type": "aws_kms_key", "name": "k", "provider": "p", "instances": [
+            {"schema_version": 0, "attributes": {"f": "N"}},
+        ]},
+    ]);
+    let resources = state["resources"].as_array_mut().expect("resources");
+    for own in resources.iter_mut().filter(|it| it["name"] == "kms_decrypt_alarm") {
+        own["instances"][0]["novel"] = json!({"g": "N"});
+    }
+    resources.extend(of_others.as_array().expect("resources").clone());
+    state["outputs"]["theirs"] = json!({"value": {"h": "N"}, "type": ["object", {"h": ["list", "number"]}]});
+    state["novel"] = json!({"i": "N"});
+    let text = format!("{state:#}").replace("\"N\"", &format!("[{}]", NUMBERS.join(", ")));
+    std::fs::write(path, text).expect("written");
+}
+
+/// The places, by their letters, that still hold the numbers as they were put.
+fn intact(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a state");
+    let text: String = text.split_whitespace().collect();
+    ('a'..='i').filter(|place| text.contains(&format!("\"{place}\":[{}]", NUMBERS.join(",")))).collect()
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a state")).expect("JSON")
+}
+
+#[tokio::test]
+async fn numbers_of_others_keep_their_digits_while_ours_change() {
+    let setup = Setup::new();
+    let threshold = |path: &Path| {
+        let state = read(path);
+        let mut alarms = state["resources"].as_array().expect("resources").iter();
+        alarms.find(|it| it["name"] == "kms_decrypt_alarm").expect("an alarm")["instances"][0]["attributes"]["threshold"]
+            .clone()
+    };
+    setup.apply(&Wish::default()).await;
+    put_numbers(&setup.path(), read(&setup.path()));
+    setup.expect_no_op(&Wish::default()).await;
+    assert_eq!(threshold(&setup.path()).as_f64(), Some(100.0));
+
+    setup.apply(&Wish { threshold: 7, ..Wish::default() }).await;
+    assert_eq!((intact(&setup.path()).as_str(), threshold(&setup.path()).as_f64()), ("abcdefghi", Some(7.0)));
+
+    let planned = setup.plan(&Wish { threshold: 8, ..Wish::default() }.desired()).await.expect("a plan");
+    let plan = planned.to_saved().to_text().expect("a text");
+    drop(planned);
+    let resumed = setup.engine().resume(SavedPlan::from_text(&plan).expect("a plan")).await.expect("as it was");
+    setup.engine().apply(resumed, &Cancel::new(), &|_: &Event| {}).await.expect("a report");
+    assert_eq!((intact(&setup.path()).as_str(), threshold(&setup.path()).as_f64()), ("abcdefghi", Some(8.0)));
+
+    setup.destroy(&Wish::default()).await;
+    assert_eq!(intact(&setup.path()), "abcdefhi", "the alarm is gone");
+}
+
+#[tokio::test]
+async fn numbers_of_others_outlive_a_run_that_was_cut() {
+    let wish = Wish::default();
+    for at in 0..4 {
+        let setup = Setup::new();
+        setup.apply(&Wish { replica: None, ..wish.clone() }).await;
+        put_numbers(&setup.path(), read(&setup.path()));
+        run_with(&setup, &wish, Mode::Normal, (at, Trouble::CutAfter)).await;
+        setup.apply(&wish).await;
+        assert_eq!(intact(&setup.path()), "abcdefghi", "cut at {at}");
+    }
+}
+
+#[tokio::test]
+async fn an_import_takes_numbers_of_others_with_their_digits() {
+    let first = Setup::new();
+    first.apply(&Wish::default()).await;
+    let mut theirs = read(&first.path());
+    for resource in theirs["resources"].as_array_mut().expect("resources") {
+        resource["module"] = json!("module.encryption");
+    }
+    let theirs_path = first.folder.path().join("theirs.tfstate");
+    put_numbers(&theirs_path, theirs);
+    for beside_others in [false, true] {
+        let other = Setup { aws: Arc::clone(&first.aws), ..Setup::new() };
+        if beside_others {
+            let mut own = foreign();
+            own["resources"] = json!([{"mode": "managed", "type": "aws_sns_topic", "name": "t", "provider": "p"}]);
+            own["outputs"] = json!({});
+            std::fs::write(other.path(), own.to_string()).expect("written");
+        }
+        let state = StateStore::new(&theirs_path).load().expect("a state");
+        let imported = other.engine().import(&Wish::default().desired(), ImportFrom::State(Box::new(state))).await;
+        imported.expect("it is taken");
+        // A folder that has a state keeps its own fields at the top.
+        let expect = if beside_others { "abcdefgh" } else { "abcdefghi" };
+        assert_eq!(intact(&other.path()), expect, "beside others: {beside_others}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_change_is_the_same_text_however_often_it_is_written() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    put_numbers(&setup.path(), read(&setup.path()));
+    let mut texts = Vec::new();
+    for threshold in [7, 8, 7, 8] {
+        setup.apply(&Wish { threshold, ..Wish::default() }).await;
+        let text = std::fs::read_to_string(setup.path()).expect("a state");
+        texts.push(text.replace(&format!("\"serial\": {}", setup.state().serial), "\"serial\": 0"));
+    }
+    assert_eq!((&texts[0], &texts[1]), (&texts[2], &texts[3]));
+    assert_ne!(texts[0], texts[1]);
 }
 
 #[tokio::test]
@@ -148,6 +280,10 @@ async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
         ("{\"version\": 4, \"serial\": \"x\"}", "state-corrupt"),
         ("{\"version\": 5}", "state-newer"),
         ("{\"version\": 3}", "state-older"),
+        (
+            "{\"version\": 4, \"terraform_version\": \"1\", \"serial\": 1, \"lineage\": \"l\", \"resources\": [5]}",
+            "state-corrupt",
+        ),
         ("\u{0}", "state-corrupt"),
     ] {
         let setup = Setup::new();
@@ -158,6 +294,32 @@ async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
         assert!(error.to_string().contains("terraform.tfstate"), "{error}");
         assert_eq!(std::fs::read_to_string(setup.path()).expect("a state"), text);
         assert_eq!(setup.aws.log(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_output_that_is_malformed_is_refused_without_its_value() {
+    let cases = [
+        (json!(5), false),
+        (json!("hunter2"), false),
+        (json!({}), false),
+        (json!({"value": "hunter2"}), false),
+        (json!({"type": "string"}), false),
+        (json!({"value": "hunter2", "type": "string", "sensitive": "hunter2"}), false),
+        (json!({"value": null, "type": "string"}), true),
+        (json!({"value": "hunter2", "type": "string", "sensitive": true, "novel": 1}), true),
+    ];
+    for (output, is_fine) in cases {
+        let setup = Setup::new();
+        let state =
+            json!({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x", "outputs": {"a": output}});
+        std::fs::write(setup.path(), state.to_string()).expect("written");
+        let told = setup.engine().state().map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(told.is_ok(), is_fine, "{output}: {told:?}");
+        if let Err(told) = told {
+            assert!(told.contains("the output `a`") && told.contains("terraform.tfstate"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
     }
 }
 
