@@ -146,8 +146,8 @@ impl Engine {
     /// When the state cannot be had, has another key or is of an unfinished run; when the key cannot be found, read or
     /// made what the module wants; when the plan could not be carried out.
     pub async fn import(&self, desired: &Desired, from: ImportFrom) -> Result<Imported, EngineError> {
-        let lock = self.store.lock("import", &self.options.who)?;
-        let mut own = self.store.load()?;
+        let mut lock = self.store.lock("import", &self.options.who)?;
+        let mut own = self.store.load_held(&mut lock)?;
         own.drop_secrets();
         let (journal, open) = Journal::open(self.store.journal_path())?;
         if !open.is_empty() {
@@ -166,7 +166,7 @@ impl Engine {
         import::keep_outputs(&mut state, &mut planned.plan);
         planned.plan.findings.extend(notes);
         self.store.back_up()?;
-        self.store.save(&mut state)?;
+        self.store.save(&mut planned.lock, &mut state)?;
         Ok(Imported::new(&state, desired, planned))
     }
 
@@ -249,13 +249,14 @@ impl Engine {
         on_event: &(dyn Fn(&Event) + Send + Sync),
     ) -> Result<Report, EngineError> {
         let Planned { plan, state, dirty, journal, mut lock, .. } = planned;
-        lock.begin_apply()?;
+        self.store.begin_apply(&mut lock)?;
         let run = Run {
             provider: self.provider.as_ref(),
             store: &self.store,
             plan: &plan,
             state,
             journal,
+            lock,
             dirty,
             parallelism: self.options.parallelism,
             cancel,
@@ -281,13 +282,13 @@ impl Engine {
     }
 
     async fn open(&self, operation: &str) -> Result<Opened, EngineError> {
-        let lock = self.store.lock(operation, &self.options.who)?;
-        let mut state = self.store.load()?;
+        let mut lock = self.store.lock(operation, &self.options.who)?;
+        let mut state = self.store.load_held(&mut lock)?;
         let (mut journal, open) = Journal::open(self.store.journal_path())?;
         let recovered = if open.is_empty() {
             Vec::new()
         } else {
-            recover(self.provider.as_ref(), &self.store, &mut journal, open, &mut state).await?
+            recover(self.provider.as_ref(), &self.store, &mut lock, &mut journal, open, &mut state).await?
         };
         let stored = state.clone();
         let secrets = state.drop_secrets();

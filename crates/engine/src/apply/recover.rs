@@ -4,20 +4,21 @@ use super::task::{creation, deposed_key};
 use crate::address::InstanceKey;
 use crate::error::EngineError;
 use crate::provider::{Actor, Attributes, Provider, ProviderError};
-use crate::state::{Begun, Journal, State, StateStore, mark};
+use crate::state::{Begun, Journal, State, StateLock, StateStore, mark};
 
 /// Settles each creation whose answer was never read: what it made is put into the state, what it did not make is
 /// struck out. Gives the addresses of what was found.
 pub(crate) async fn recover(
     provider: &dyn Provider,
     store: &StateStore,
+    lock: &mut StateLock,
     journal: &mut Journal,
     open: Vec<Begun>,
     state: &mut State,
 ) -> Result<Vec<keywright_model::Address>, EngineError> {
     let mut found = Vec::new();
     for begun in open {
-        if let Some(attributes) = made(provider, store, &begun, state).await? {
+        if let Some(attributes) = made(provider, store, lock, &begun, state).await? {
             let actor = actor(provider, &begun).await;
             let settled = provider.settle(&actor, begun.address.kind, &attributes).await;
             settled.map_err(|error| call_failed(&begun, error))?;
@@ -33,6 +34,7 @@ pub(crate) async fn recover(
 async fn made(
     provider: &dyn Provider,
     store: &StateStore,
+    lock: &mut StateLock,
     begun: &Begun,
     state: &mut State,
 ) -> Result<Option<Attributes>, EngineError> {
@@ -48,7 +50,7 @@ async fn made(
     let key = InstanceKey::current(&begun.address);
     state.put(&key, attributes, Some(begun.dependencies.clone()));
     store.back_up()?;
-    store.save(state)?;
+    store.save(lock, state)?;
     Ok(state.attributes(&begun.address).cloned())
 }
 

@@ -6,6 +6,7 @@
 mod journal;
 mod kept;
 mod lock;
+mod record_lock;
 mod store;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
 pub(crate) use lock::{PLAN, StateLock};
+use store::Version;
 pub use store::{StateError, StateStore};
 
 use kept::{Fields, Kept, Rest};

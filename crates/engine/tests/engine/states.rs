@@ -259,7 +259,8 @@ async fn a_module_that_is_no_longer_there_is_refused_under_the_lock_unless_other
 #[tokio::test]
 async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
     for (text, code) in [
-        ("", "state-corrupt"),
+        (" ", "state-corrupt"),
+        ("\n", "state-corrupt"),
         ("{\"version\": 4,", "state-corrupt"),
         ("[]", "state-corrupt"),
         ("{\"version\": 4, \"serial\": \"x\"}", "state-corrupt"),
