@@ -8,7 +8,7 @@ use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::Value;
 
 use crate::address::InstanceKey;
-use crate::apply::{self, Cancel, Event, Report, Run, recover};
+use crate::apply::{self, Cancel, Event, Recovered, Report, Run, recover};
 use crate::authority;
 use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
@@ -160,7 +160,7 @@ impl Engine {
             ImportFrom::State(state) => (import::take(own, *state, desired)?, Diagnostics::new()),
         };
         let (stored, seen) = (state.clone(), state.clone());
-        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Vec::new() };
+        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Recovered::default() };
         let mut planned = self.plan_opened(opened, std::slice::from_ref(desired), Mode::Normal).await?;
         import::refuse_unfit(&planned.plan, desired)?;
         import::keep_outputs(&mut state, &mut planned.plan);
@@ -286,7 +286,7 @@ impl Engine {
         let mut state = self.store.load_held(&mut lock)?;
         let (mut journal, open) = Journal::open(self.store.journal_path())?;
         let recovered = if open.is_empty() {
-            Vec::new()
+            Recovered::default()
         } else {
             recover(self.provider.as_ref(), &self.store, &mut lock, &mut journal, open, &mut state).await?
         };
@@ -380,13 +380,14 @@ struct Opened {
     stored: State,
     state: State,
     secrets: bool,
-    recovered: Vec<Address>,
+    recovered: Recovered,
 }
 
 impl Opened {
-    fn into_planned(self, plan: Plan, facts: Facts, state: State) -> Planned {
+    fn into_planned(self, mut plan: Plan, facts: Facts, state: State) -> Planned {
         let dirty = self.secrets || !plan.drift.is_empty() || !plan.moves.is_empty() || !plan.reinstated.is_empty();
-        let Self { lock, journal, stored, recovered, .. } = self;
+        let Self { lock, journal, stored, recovered: Recovered { found: recovered, strays }, .. } = self;
+        plan.findings.splice(0..0, strays);
         Planned { plan, facts, stored, state, dirty, recovered, journal, lock }
     }
 }

@@ -19,7 +19,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use keywright_module::Reference;
 use serde_json::{Value, json};
 
-pub(crate) use recover::recover;
+pub(crate) use recover::{Recovered, recover};
 pub use report::{Applied, Doing, Event, Failed, Happening, Left, Report};
 
 use crate::address::InstanceKey;

@@ -11,6 +11,7 @@ use nix::libc;
 use serde_json::{Value, json};
 
 use crate::Setup;
+use crate::fake::Trouble;
 use crate::wish::{Wish, key};
 
 /// The file that [`the_other_program`] locks.
@@ -35,14 +36,16 @@ fn other_program(state: &Path) -> (Child, bool) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--ignored", "--exact", "--nocapture", "locks::the_other_program"]).env(STATE, state);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process");
-    let lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let lines = output.by_ref().lines().map_while(Result::ok);
     let told = lines.filter_map(|line| line.strip_prefix("locked: ").map(|it| it == "true")).next();
+    child.stdout = Some(output.into_inner());
     (child, told.expect("an answer"))
 }
 
 fn end(mut child: Child) {
     drop(child.stdin.take());
-    child.wait().expect("an end");
+    child.wait_with_output().expect("an end");
 }
 
 fn can_be_locked(state: &Path) -> bool {
@@ -204,5 +207,74 @@ async fn a_state_that_moved_before_the_apply_ends_it_with_nothing_changed() {
         assert_eq!(codes(&error), ["state-moved"]);
         assert_eq!(setup.aws.log(), Vec::<String>::new());
         setup.apply(&Wish::default()).await;
+    }
+}
+
+/// Leaves a key that a run made before it was cut, and another one that another program then put into the state.
+/// Gives the ARN of the first.
+async fn with_a_stray_key(setup: &Setup) -> String {
+    let engine = setup.engine();
+    *setup.aws.trouble.lock().expect("a lock") = Some((creation_of_the_key().await, Trouble::CutAfter));
+    let desired = [Wish::default().desired()];
+    let run = async {
+        let planned = engine.plan(&desired, Mode::Normal).await.expect("a plan");
+        let _ = engine.apply(planned, &Cancel::new(), &|_: &Event| {}).await;
+    };
+    tokio::select! {
+        () = run => {}
+        () = setup.aws.died.notified() => {}
+    }
+    *setup.aws.trouble.lock().expect("a lock") = None;
+    let stray = setup.aws.of_kind(ResourceKind::KmsKey)[0].attributes["arn"].as_str().expect("an ARN").to_owned();
+    let journal = setup.folder.path().join("terraform.tfstate.journal");
+    let text = std::fs::read_to_string(&journal).expect("a journal");
+    let (of_key, others): (Vec<_>, Vec<_>) = text
+        .split_inclusive('\n')
+        .partition(|line| line.contains("\"module.kms.aws_kms_key.general_encryption_key\",\"token"));
+    assert_eq!(of_key.len(), 1, "{text}");
+    std::fs::write(&journal, others.concat()).expect("written");
+    setup.apply(&Wish::default()).await;
+    assert!(!journal.exists());
+    std::fs::write(&journal, of_key.concat()).expect("written");
+    stray
+}
+
+/// Which of the calls that change something it is.
+async fn creation_of_the_key() -> usize {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    setup.aws.log().iter().position(|call| call == "create aws_kms_key").expect("a key")
+}
+
+async fn strays(setup: &Setup) -> Vec<keywright_model::Diagnostic> {
+    let planned = setup.plan(&Wish::default().desired()).await.expect("a plan");
+    assert!(planned.plan().is_no_op());
+    planned.plan().findings.iter().filter(|it| it.code == "stray-creation").cloned().collect()
+}
+
+#[tokio::test]
+async fn a_key_that_the_state_has_no_place_for_is_told_until_it_is_seen_to() {
+    let token_is_off = |setup: &Setup, stray: &str| {
+        setup.aws.records.lock().expect("a lock").get_mut(stray).expect("a key").token = None;
+    };
+    let is_deleted = |setup: &Setup, stray: &str| {
+        setup.aws.records.lock().expect("a lock").get_mut(stray).expect("a key").pending = true;
+    };
+    let ways: [&dyn Fn(&Setup, &str); 2] = [&token_is_off, &is_deleted];
+    for see_to in ways {
+        let setup = Setup::new();
+        let stray = with_a_stray_key(&setup).await;
+        let journal = setup.folder.path().join("terraform.tfstate.journal");
+        for _ in 0..2 {
+            let told = strays(&setup).await;
+            assert_eq!(told.len(), 1);
+            assert!(told[0].summary.contains(&stray) && told[0].summary.contains(&key().to_string()), "{told:?}");
+            setup.apply(&Wish::default()).await;
+            assert!(std::fs::read_to_string(&journal).expect("a journal").contains("aws_kms_key"));
+        }
+        assert!(setup.aws.of_kind(ResourceKind::KmsKey).iter().any(|it| it.attributes["arn"] == json!(stray)));
+        see_to(&setup, &stray);
+        assert_eq!(strays(&setup).await, []);
+        assert!(!journal.exists());
     }
 }
