@@ -39,7 +39,7 @@ use crate::facts::Facts;
 use crate::provider::{Attributes, CallerIdentity, Standing};
 use crate::refresh::is_key;
 use crate::schema::schema;
-use crate::state::State;
+use crate::state::{Instance, State};
 use attributes::Prospect;
 
 /// All that a plan follows from, beside what is desired.
@@ -93,6 +93,7 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         moves: Vec::new(),
         reinstated: Vec::new(),
     };
+    plan.findings.extend(plan.changes.iter().filter(|change| stays_tainted(change, basis.state)).map(tainted));
     let mut errors = errors;
     errors.extend(plan.changes.iter().filter(|change| removes_caller(change, &plan.caller)).map(own_role));
     policies::complete(&mut plan, &basis, desired, &mut errors);
@@ -100,6 +101,23 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
     plan.moves = basis.moves;
     plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
+}
+
+/// Whether the state marks it for a replacement that the plan does not bring.
+fn stays_tainted(change: &ResourceChange, state: &State) -> bool {
+    !matches!(change.action, Action::Delete | Action::Replace { .. })
+        && state.held_at(&change.key()).is_some_and(Instance::is_tainted)
+}
+
+fn tainted(change: &ResourceChange) -> Diagnostic {
+    let address = &change.address;
+    Diagnostic::warning("tainted", format!("`{address}` is marked for replacement in the state, and is not replaced"))
+        .because(
+            "a mark replaces nothing here, since what a key protects would go with it; what differs is changed in place",
+        )
+        .help(format!(
+            "`terraform untaint '{address}'` takes the mark off; until then `terraform apply` would replace it"
+        ))
 }
 
 /// Whether the run is a session of a role that goes. Its calls would be denied once the role's policies are off, and AWS
