@@ -303,6 +303,7 @@ impl<'a> Planner<'a> {
             prospect = work_out(address.kind, &arguments, None, &lookup);
         }
         let rescued = pending.map(|pending| pending.attributes.clone());
+        let is_live = pending.is_some_and(|pending| pending.standing == Standing::Live);
         let change = ResourceChange {
             address: address.clone(),
             deposed: None,
@@ -311,7 +312,7 @@ impl<'a> Planner<'a> {
             after: Some(prospect.after.clone()),
             after_unknown: prospect.unknown.clone(),
             changed,
-            reason: reason(&action).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
+            reason: reason(&action, is_live).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
             action,
             recipe: Recipe {
                 arguments,
@@ -319,7 +320,7 @@ impl<'a> Planner<'a> {
                 depends_on: graph.direct(address),
                 dependencies: graph.transitive(address),
                 rescued,
-                is_live: pending.is_some_and(|pending| pending.standing == Standing::Live),
+                is_live,
             },
         };
         prospects.insert(address.clone(), prospect);
@@ -412,9 +413,10 @@ pub(crate) fn region_of(attributes: &Attributes) -> Option<Region> {
     Region::parse(attributes.get("region")?.as_str()?).ok()
 }
 
-fn reason(action: &Action) -> Option<String> {
+fn reason(action: &Action, is_live: bool) -> Option<String> {
     match action {
         Action::Replace { because, .. } => Some(format!("`{}` cannot be changed in place", because.join("`, `"))),
+        Action::Rescue if is_live => Some("it is there already, made by somebody else".to_owned()),
         Action::Rescue => Some("it is pending deletion, and wanted".to_owned()),
         _ => None,
     }

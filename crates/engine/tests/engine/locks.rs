@@ -260,8 +260,7 @@ async fn a_key_that_the_state_has_no_place_for_is_told_until_it_is_seen_to() {
     let is_deleted = |setup: &Setup, stray: &str| {
         setup.aws.records.lock().expect("a lock").get_mut(stray).expect("a key").pending = true;
     };
-    let ways: [&dyn Fn(&Setup, &str); 2] = [&token_is_off, &is_deleted];
-    for see_to in ways {
+    for see_to in [&token_is_off as &dyn Fn(&Setup, &str), &is_deleted] {
         let setup = Setup::new();
         let stray = with_a_stray_key(&setup).await;
         let journal = setup.folder.path().join("terraform.tfstate.journal");
