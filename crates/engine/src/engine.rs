@@ -8,7 +8,7 @@ use keywright_policy::{Document, PolicyKind, Principal};
 use serde_json::Value;
 
 use crate::address::InstanceKey;
-use crate::apply::{self, Cancel, Event, Report, Run, recover};
+use crate::apply::{self, Cancel, Event, Recovered, Report, Run, recover};
 use crate::authority;
 use crate::drift::{self, DriftReport};
 use crate::error::EngineError;
@@ -146,8 +146,8 @@ impl Engine {
     /// When the state cannot be had, has another key or is of an unfinished run; when the key cannot be found, read or
     /// made what the module wants; when the plan could not be carried out.
     pub async fn import(&self, desired: &Desired, from: ImportFrom) -> Result<Imported, EngineError> {
-        let lock = self.store.lock("import", &self.options.who)?;
-        let mut own = self.store.load()?;
+        let mut lock = self.store.lock("import", &self.options.who)?;
+        let mut own = self.store.load_held(&mut lock)?;
         own.drop_secrets();
         let (journal, open) = Journal::open(self.store.journal_path())?;
         if !open.is_empty() {
@@ -160,13 +160,13 @@ impl Engine {
             ImportFrom::State(state) => (import::take(own, *state, desired)?, Diagnostics::new()),
         };
         let (stored, seen) = (state.clone(), state.clone());
-        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Vec::new() };
+        let opened = Opened { lock, journal, stored, state: seen, secrets: false, recovered: Recovered::default() };
         let mut planned = self.plan_opened(opened, std::slice::from_ref(desired), Mode::Normal).await?;
         import::refuse_unfit(&planned.plan, desired)?;
         import::keep_outputs(&mut state, &mut planned.plan);
         planned.plan.findings.extend(notes);
         self.store.back_up()?;
-        self.store.save(&mut state)?;
+        self.store.save(&mut planned.lock, &mut state)?;
         Ok(Imported::new(&state, desired, planned))
     }
 
@@ -249,13 +249,14 @@ impl Engine {
         on_event: &(dyn Fn(&Event) + Send + Sync),
     ) -> Result<Report, EngineError> {
         let Planned { plan, state, dirty, journal, mut lock, .. } = planned;
-        lock.begin_apply()?;
+        self.store.begin_apply(&mut lock)?;
         let run = Run {
             provider: self.provider.as_ref(),
             store: &self.store,
             plan: &plan,
             state,
             journal,
+            lock,
             dirty,
             parallelism: self.options.parallelism,
             cancel,
@@ -281,13 +282,13 @@ impl Engine {
     }
 
     async fn open(&self, operation: &str) -> Result<Opened, EngineError> {
-        let lock = self.store.lock(operation, &self.options.who)?;
-        let mut state = self.store.load()?;
+        let mut lock = self.store.lock(operation, &self.options.who)?;
+        let mut state = self.store.load_held(&mut lock)?;
         let (mut journal, open) = Journal::open(self.store.journal_path())?;
         let recovered = if open.is_empty() {
-            Vec::new()
+            Recovered::default()
         } else {
-            recover(self.provider.as_ref(), &self.store, &mut journal, open, &mut state).await?
+            recover(self.provider.as_ref(), &self.store, &mut lock, &mut journal, open, &mut state).await?
         };
         let stored = state.clone();
         let secrets = state.drop_secrets();
@@ -379,13 +380,14 @@ struct Opened {
     stored: State,
     state: State,
     secrets: bool,
-    recovered: Vec<Address>,
+    recovered: Recovered,
 }
 
 impl Opened {
-    fn into_planned(self, plan: Plan, facts: Facts, state: State) -> Planned {
+    fn into_planned(self, mut plan: Plan, facts: Facts, state: State) -> Planned {
         let dirty = self.secrets || !plan.drift.is_empty() || !plan.moves.is_empty() || !plan.reinstated.is_empty();
-        let Self { lock, journal, stored, recovered, .. } = self;
+        let Self { lock, journal, stored, recovered: Recovered { found: recovered, strays }, .. } = self;
+        plan.findings.splice(0..0, strays);
         Planned { plan, facts, stored, state, dirty, recovered, journal, lock }
     }
 }

@@ -129,6 +129,8 @@ pub const FINDINGS: &[FindingInfo] = &[
     binding(planned("root-cannot-assume", "The account's root user could not put the final policy")),
     planned("root-not-gone", "Root access is off, and more people are let in than the policy names"),
     inputs("session-manager-without-users", "Session Manager cannot encrypt sessions with the key"),
+    binding(planned("stray-creation", "A run that was cut has made something that is in no state")),
+    binding(planned("tainted", "The state marks a resource for replacement, and it is not replaced")),
     binding(inputs("undeclared-variable", "A value is given for a variable that is not declared")),
     inputs("unknown-action", "No action of KMS has this name"),
     inputs("unknown-region", "The Region is not known"),

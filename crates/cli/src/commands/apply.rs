@@ -156,6 +156,7 @@ fn began(doing: Doing) -> &'static str {
         Doing::Create => "Creating",
         Doing::Update => "Modifying",
         Doing::Rescue => "Rescuing",
+        Doing::Adopt => "Adopting",
         Doing::Delete => "Destroying",
         Doing::PutPolicy => "Putting the key policy",
         Doing::PutInterimPolicy => "Putting an interim key policy",
@@ -201,8 +202,8 @@ fn counts(plan: &Plan, report: &Report) -> String {
         plan.prerequisites.iter().filter(|it| report.applied.iter().any(|done| done.address == it.role.as_str()));
     let added = count(&[Doing::Create]) - roles.count()
         + put(&|action| matches!(action, Action::Create | Action::Replace { .. }));
-    let changed =
-        count(&[Doing::Update, Doing::Rescue]) + put(&|action| matches!(action, Action::Update | Action::Rescue));
+    let changed = count(&[Doing::Update, Doing::Rescue, Doing::Adopt])
+        + put(&|action| matches!(action, Action::Update | Action::Rescue));
     format!("{added} added, {changed} changed, {} destroyed", count(&[Doing::Delete]))
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use keywright_engine::{State, StateStore};
+use keywright_engine::{Attributes, Instance, State, StateStore};
 use keywright_model::Diagnostics;
 
 use super::plan::{policies, show};
@@ -17,7 +17,9 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
         return Ok(End::Fine);
     }
     let store = StateStore::new(session::state_path(&arguments.path, arguments.local)?);
-    let state = store.load().map_err(|error| error.diagnostic())?;
+    let mut state = store.load().map_err(|error| error.diagnostic())?;
+    // A grant's token is as good as the grant, and the real provider keeps it in the state.
+    state.drop_secrets();
     if arguments.json {
         ui::data(&state);
     } else {
@@ -29,13 +31,14 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
 fn text(state: &State, show_policies: bool) -> String {
     let mut text = String::new();
     for (address, instance) in state.instances() {
+        let attributes = instance.attributes().map(|attributes| without_sensitive(instance, attributes));
         text.push_str(&plan::resource(&Shown {
             address: address.to_string(),
             kind: address.kind.type_name(),
             name: &address.name,
             action: Sign::Show,
             before: None,
-            after: instance.attributes(),
+            after: attributes.as_ref(),
             unknown: None,
             sensitive: instance.sensitive(),
             reason: None,
@@ -44,4 +47,14 @@ fn text(state: &State, show_policies: bool) -> String {
         text.push('\n');
     }
     if text.is_empty() { "The state is empty.".to_owned() } else { text.trim_end().to_owned() }
+}
+
+fn without_sensitive(instance: &Instance, attributes: &Attributes) -> Attributes {
+    let mut attributes = attributes.clone();
+    for name in instance.sensitive_names() {
+        if let Some(value) = attributes.get_mut(name).filter(|value| !value.is_null()) {
+            *value = "(sensitive value)".into();
+        }
+    }
+    attributes
 }

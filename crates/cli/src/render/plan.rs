@@ -18,13 +18,15 @@ pub(crate) enum Sign {
     Show,
     /// The scheduled deletion of a key is cancelled, and the key enabled again.
     Rescue,
+    /// A key that somebody else has made is taken over.
+    Adopt,
 }
 
 impl Sign {
     pub(crate) fn sign(self) -> &'static str {
         match self {
             Self::Create => "+",
-            Self::Update | Self::Rescue => "~",
+            Self::Update | Self::Rescue | Self::Adopt => "~",
             Self::Replace => "-/+",
             Self::CreateThenDelete => "+/-",
             Self::Delete => "-",
@@ -40,6 +42,7 @@ impl Sign {
             Self::Delete => "will be destroyed",
             Self::Show => "",
             Self::Rescue => "will be rescued: its deletion is cancelled",
+            Self::Adopt => "will be adopted",
         }
     }
 
@@ -47,7 +50,7 @@ impl Sign {
         let color = match self {
             Self::Show => return Style::new(),
             Self::Create => AnsiColor::Green,
-            Self::Update | Self::Rescue => AnsiColor::Yellow,
+            Self::Update | Self::Rescue | Self::Adopt => AnsiColor::Yellow,
             Self::Replace | Self::CreateThenDelete | Self::Delete => AnsiColor::Red,
         };
         color.on_default()

@@ -46,7 +46,7 @@ fn shown(change: &ResourceChange, policies: Policies) -> Shown<'_> {
         address: change.address.to_string(),
         kind: change.kind().type_name(),
         name: &change.address.name,
-        action: sign(&change.action),
+        action: sign(change),
         before: change.before.as_ref(),
         after: change.after.as_ref(),
         unknown: Some(&change.after_unknown),
@@ -61,12 +61,13 @@ fn sensitive(change: &ResourceChange) -> Vec<&str> {
     attributes.map(|(name, _)| name.as_str()).filter(|name| change.is_sensitive(name)).collect()
 }
 
-fn sign(action: &Action) -> Sign {
-    match action {
+fn sign(change: &ResourceChange) -> Sign {
+    match &change.action {
         Action::NoOp | Action::Update => Sign::Update,
         Action::Create => Sign::Create,
         Action::Replace { create_first: true, .. } => Sign::CreateThenDelete,
         Action::Replace { create_first: false, .. } => Sign::Replace,
+        Action::Rescue if change.is_adoption() => Sign::Adopt,
         Action::Rescue => Sign::Rescue,
         Action::Delete => Sign::Delete,
     }

@@ -262,3 +262,32 @@ fn an_apply_whose_report_is_lost_is_no_failure_and_a_plan_that_is_not_shown_is_n
     assert_eq!(told.code, 4, "{}", told.stderr);
     assert_eq!(folder.local("plan", &["--detailed-exitcode"]).code, 0, "all was made");
 }
+
+#[test]
+fn what_a_state_marks_as_sensitive_is_not_shown_and_a_grant_token_not_even_as_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let resource = |kind: &str, attributes: serde_json::Value, sensitive: &str| {
+        let path = serde_json::json!([[{"type": "get_attr", "value": sensitive}]]);
+        serde_json::json!({"module": "module.kms", "mode": "managed", "type": kind, "name": "one", "provider": "p", "instances": [
+            {"schema_version": 0, "attributes": attributes, "sensitive_attributes": path}
+        ]})
+    };
+    let grant = serde_json::json!({"grant_id": "shown-grant", "grant_token": "SECRET-TOKEN"});
+    let role = serde_json::json!({"name": "shown-role", "description": "SECRET-DESCRIPTION"});
+    let state = serde_json::json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x", "outputs": {},
+        // Also a token that an odd tool has not marked.
+        "resources": [resource("aws_kms_grant", grant, "grant_id_of_another"), resource("aws_iam_role", role, "description")],
+    });
+    std::fs::write(folder.path().join("terraform.tfstate"), state.to_string()).expect("written");
+    let path = folder.path().to_str().expect("a path");
+    let text = run(&["show", path]).succeeds().stdout;
+    assert!(
+        text.contains("shown-grant") && text.contains("shown-role") && text.contains("(sensitive value)"),
+        "{text}"
+    );
+    assert!(!text.contains("SECRET"), "{text}");
+    let json = run(&["show", path, "--json"]).succeeds().stdout;
+    assert!(json.contains("shown-grant") && json.contains("SECRET-DESCRIPTION"), "{json}");
+    assert!(!json.contains("SECRET-TOKEN"), "{json}");
+}

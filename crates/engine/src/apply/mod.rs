@@ -19,7 +19,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use keywright_module::Reference;
 use serde_json::{Value, json};
 
-pub(crate) use recover::recover;
+pub(crate) use recover::{Recovered, recover};
 pub use report::{Applied, Doing, Event, Failed, Happening, Left, Report};
 
 use crate::address::InstanceKey;
@@ -27,7 +27,7 @@ use crate::error::EngineError;
 use crate::plan::{Action, Plan, ResourceChange, Step, Work, known_in, put_outputs, steps};
 use crate::provider::{Actor, Attributes, CreationToken, Provider};
 use crate::refresh::key_of;
-use crate::state::{Journal, State, StateStore};
+use crate::state::{Journal, State, StateError, StateLock, StateStore};
 use task::{Task, TaskError, perform};
 
 /// Asks a run to end: no step is begun any more, those in flight finish.
@@ -59,6 +59,7 @@ pub(crate) struct Run<'a> {
     /// The state with what was read and moved.
     pub(crate) state: State,
     pub(crate) journal: Journal,
+    pub(crate) lock: StateLock,
     /// Whether the state differs from the file already.
     pub(crate) dirty: bool,
     pub(crate) parallelism: usize,
@@ -261,7 +262,7 @@ impl<'a> Execution<'a> {
         }
         let backed_up = if self.backed_up { Ok(()) } else { self.run.store.back_up() };
         self.backed_up = true;
-        match backed_up.and_then(|()| self.run.store.save(&mut self.run.state)) {
+        match backed_up.and_then(|()| self.run.store.save(&mut self.run.lock, &mut self.run.state)) {
             Ok(()) => self.run.dirty = false,
             Err(error) => self.broken = Some(error.into()),
         }
@@ -280,7 +281,7 @@ impl<'a> Execution<'a> {
         self.save();
         self.run.journal.close();
         if let Some(error) = self.broken {
-            return Err(error);
+            return Err(kept(self.run.store, &self.run.state, error));
         }
         let undone = (0..self.steps.len()).filter(|at| self.progress.get(*at) == Some(&Progress::Waiting));
         let left: Vec<Left> = undone
@@ -390,6 +391,17 @@ impl<'a> Execution<'a> {
     fn was_made(&self, address: &keywright_model::Address) -> bool {
         let change = self.run.plan.changes.iter().find(|change| change.address == *address && change.deposed.is_none());
         change.is_some_and(|change| matches!(change.action, Action::Create | Action::Replace { .. }))
+    }
+}
+
+/// Where another program's state stands in the place of this run's, what this run has made is kept beside it.
+fn kept(store: &StateStore, state: &State, error: EngineError) -> EngineError {
+    match error {
+        EngineError::State(StateError::Moved { path, found, seen, .. }) => match store.keep(state) {
+            Ok(kept) => StateError::Moved { path, found, seen, kept: Some(kept) }.into(),
+            Err(error) => error.into(),
+        },
+        error => error,
     }
 }
 

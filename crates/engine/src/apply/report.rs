@@ -48,6 +48,8 @@ pub enum Doing {
     Update,
     /// A key's deletion is cancelled.
     Rescue,
+    /// A key that somebody else has made is taken over.
+    Adopt,
     /// A resource is deleted.
     Delete,
     /// A final key policy is put.
@@ -63,6 +65,7 @@ impl Doing {
         match change.action {
             Action::Update => Self::Update,
             Action::Delete => Self::Delete,
+            _ if change.is_adoption() => Self::Adopt,
             _ if change.recipe.rescued.is_some() || change.action == Action::Rescue => Self::Rescue,
             _ => Self::Create,
         }
@@ -75,6 +78,7 @@ impl fmt::Display for Doing {
             Self::Create => "creation",
             Self::Update => "modification",
             Self::Rescue => "rescue",
+            Self::Adopt => "adoption",
             Self::Delete => "deletion",
             Self::PutPolicy => "putting the key policy",
             Self::PutInterimPolicy => "putting an interim key policy",

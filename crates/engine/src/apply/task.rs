@@ -161,7 +161,12 @@ async fn rescue(
     };
     let mut planned = planned.clone();
     planned.insert("policy".to_owned(), prior.get("policy").cloned().unwrap_or_default());
-    provider.update(actor, kind, &prior, &planned).await
+    let updated = provider.update(actor, kind, &prior, &planned).await?;
+    if is_live {
+        // The mark of a run that is not ours: nobody else takes it off any more.
+        provider.settle(actor, kind, &updated).await?;
+    }
+    Ok(updated)
 }
 
 /// Puts a policy as the first actor that can be had.

@@ -297,6 +297,11 @@ impl ResourceChange {
         InstanceKey { address: self.address.clone(), deposed: self.deposed.clone() }
     }
 
+    /// Whether a key that is there already, made by somebody else, takes its place.
+    pub fn is_adoption(&self) -> bool {
+        self.action == Action::Rescue && self.recipe.is_live
+    }
+
     /// Whether a resource is made or changed here.
     pub(crate) fn makes(&self) -> bool {
         matches!(self.action, Action::Create | Action::Update | Action::Replace { .. } | Action::Rescue)

@@ -39,7 +39,7 @@ use crate::facts::Facts;
 use crate::provider::{Attributes, CallerIdentity, Standing};
 use crate::refresh::is_key;
 use crate::schema::schema;
-use crate::state::State;
+use crate::state::{Instance, State};
 use attributes::Prospect;
 
 /// All that a plan follows from, beside what is desired.
@@ -97,6 +97,7 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
         moves: Vec::new(),
         reinstated: Vec::new(),
     };
+    plan.findings.extend(plan.changes.iter().filter(|change| stays_tainted(change, basis.state)).map(tainted));
     let mut errors = errors;
     errors.extend(plan.changes.iter().filter(|change| removes_caller(change, &plan.caller)).map(own_role));
     policies::complete(&mut plan, &basis, desired, &mut errors);
@@ -104,6 +105,23 @@ pub(crate) fn plan(basis: Basis<'_>, desired: &[Desired], mode: Mode) -> Result<
     plan.moves = basis.moves;
     plan.reinstated = basis.reinstated;
     if errors.has_errors() { Err(errors) } else { Ok(plan) }
+}
+
+/// Whether the state marks it for a replacement that the plan does not bring.
+fn stays_tainted(change: &ResourceChange, state: &State) -> bool {
+    !matches!(change.action, Action::Delete | Action::Replace { .. })
+        && state.held_at(&change.key()).is_some_and(Instance::is_tainted)
+}
+
+fn tainted(change: &ResourceChange) -> Diagnostic {
+    let address = &change.address;
+    Diagnostic::warning("tainted", format!("`{address}` is marked for replacement in the state, and is not replaced"))
+        .because(
+            "a mark replaces nothing here, since what a key protects would go with it; what differs is changed in place",
+        )
+        .help(format!(
+            "`terraform untaint '{address}'` takes the mark off; until then `terraform apply` would replace it"
+        ))
 }
 
 /// Whether the run is a session of a role that goes. Its calls would be denied once the role's policies are off, and AWS
@@ -290,6 +308,7 @@ impl<'a> Planner<'a> {
             prospect = work_out(address.kind, &arguments, None, &lookup);
         }
         let rescued = pending.map(|pending| pending.attributes.clone());
+        let is_live = pending.is_some_and(|pending| pending.standing == Standing::Live);
         let change = ResourceChange {
             address: address.clone(),
             deposed: None,
@@ -299,7 +318,7 @@ impl<'a> Planner<'a> {
             after_unknown: prospect.unknown.clone(),
             changed,
             sensitive: Vec::new(),
-            reason: reason(&action).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
+            reason: reason(&action, is_live).or_else(|| meaning(address.kind, &action, found?, &prospect.after)),
             action,
             recipe: Recipe {
                 arguments,
@@ -307,7 +326,7 @@ impl<'a> Planner<'a> {
                 depends_on: graph.direct(address),
                 dependencies: graph.transitive(address),
                 rescued,
-                is_live: pending.is_some_and(|pending| pending.standing == Standing::Live),
+                is_live,
             },
         };
         prospects.insert(address.clone(), prospect);
@@ -400,9 +419,10 @@ pub(crate) fn region_of(attributes: &Attributes) -> Option<Region> {
     Region::parse(attributes.get("region")?.as_str()?).ok()
 }
 
-fn reason(action: &Action) -> Option<String> {
+fn reason(action: &Action, is_live: bool) -> Option<String> {
     match action {
         Action::Replace { because, .. } => Some(format!("`{}` cannot be changed in place", because.join("`, `"))),
+        Action::Rescue if is_live => Some("it is there already, made by somebody else".to_owned()),
         Action::Rescue => Some("it is pending deletion, and wanted".to_owned()),
         _ => None,
     }

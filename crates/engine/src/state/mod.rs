@@ -6,6 +6,7 @@
 mod journal;
 mod kept;
 mod lock;
+mod record_lock;
 mod store;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 pub(crate) use journal::{Begun, Journal, mark};
 pub use lock::LockInfo;
 pub(crate) use lock::{PLAN, StateLock};
+use store::Version;
 pub use store::{StateError, StateStore};
 
 use kept::{Fields, Kept, Rest};
@@ -286,7 +288,7 @@ impl State {
     }
 
     /// Drops grant tokens, which are secrets, from what another tool wrote. Tells whether there were any.
-    pub(crate) fn drop_secrets(&mut self) -> bool {
+    pub fn drop_secrets(&mut self) -> bool {
         let grants = self.resources.iter_mut().filter(|resource| resource.kind == ResourceKind::KmsGrant.type_name());
         let mut found = false;
         for attributes in grants.flat_map(|grant| &mut grant.instances).filter_map(|grant| grant.attributes.as_mut()) {
@@ -415,6 +417,17 @@ impl Instance {
         self.attributes.as_deref()
     }
 
+    /// Whether Terraform would replace it, whatever its attributes are.
+    pub(crate) fn is_tainted(&self) -> bool {
+        self.status.as_deref() == Some("tainted")
+    }
+
+    /// The names of the attributes that must not be shown, or hold something that must not be.
+    pub fn sensitive_names(&self) -> impl Iterator<Item = &str> {
+        let paths = self.sensitive_attributes.iter().flat_map(|paths| paths.iter());
+        paths.filter_map(|path| path.get(0)?.get("value")?.as_str())
+    }
+
     fn new(key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) -> Self {
         let schema = schema(key.address.kind);
         Self {
@@ -437,7 +450,6 @@ impl Instance {
             none => *none = Some(Kept::new(attributes)),
         }
         self.schema_version = schema.version;
-        self.status = None;
         if let Some(dependencies) = dependencies {
             self.dependencies = dependencies;
         }

@@ -1,8 +1,10 @@
+use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use keywright_model::Diagnostic;
+use tempfile::NamedTempFile;
 
 use super::kept::{Fields, read};
 use super::{LockInfo, State, StateLock, VERSION};
@@ -79,6 +81,20 @@ pub enum StateError {
         /// Who, since when, for what.
         holder: String,
     },
+    /// Another program has written the state meanwhile.
+    #[error(
+        "the state `{path}` was changed by another program during this run: it is {found}, and this run last saw {seen}"
+    )]
+    Moved {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What this run has last read or written.
+        seen: String,
+        /// Where this run's own state is kept, if it had made anything.
+        kept: Option<PathBuf>,
+    },
     /// The journal cannot be understood.
     #[error("the journal `{path}` is corrupt in line {line}: {reason}")]
     Journal {
@@ -95,6 +111,8 @@ impl StateError {
     /// What to tell a person, with what to do.
     pub fn diagnostic(&self) -> Diagnostic {
         let (code, help) = match self {
+            Self::Moved { kept: Some(kept), .. } => return moved(self, kept),
+            Self::Moved { .. } => ("state-moved", "nothing was changed; run again to plan from what the state is now"),
             Self::Read { .. } => ("state-unreadable", "check the file's permissions"),
             Self::Write { .. } => ("state-unwritable", "check the folder's permissions and the disk's free space"),
             Self::Corrupt { .. } => {
@@ -114,6 +132,34 @@ impl StateError {
             ),
         };
         Diagnostic::error(code, self.to_string()).help(help)
+    }
+}
+
+fn moved(error: &StateError, kept: &Path) -> Diagnostic {
+    Diagnostic::error("state-moved", error.to_string())
+        .because(format!("the other program's state was left as it is; this run's own, with all that it has made and changed, is in `{}`", kept.display()))
+        .help("compare the two: what only the kept one holds was made by this run. Run `keywright plan`: it takes up what the journal has; import the rest, or remove it")
+}
+
+/// What tells one writing of a state from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    serial: u64,
+    lineage: String,
+}
+
+impl Version {
+    pub(super) fn of(state: &State) -> Self {
+        Self { serial: state.serial, lineage: state.lineage.clone() }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lineage.as_str() {
+            "" => write!(f, "none"),
+            lineage => write!(f, "serial {} of lineage `{lineage}`", self.serial),
+        }
     }
 }
 
@@ -154,19 +200,63 @@ impl StateStore {
         StateLock::take(&self.path, LockInfo::new(operation, who, &self.path))
     }
 
+    /// Reads the state that a run begins with.
+    pub(crate) fn load_held(&self, lock: &mut StateLock) -> Result<State, StateError> {
+        let state = self.load()?;
+        lock.seen = Version::of(&state);
+        Ok(state)
+    }
+
+    /// From now on AWS is changed: the state must be had, and be what the run has read.
+    pub(crate) fn begin_apply(&self, lock: &mut StateLock) -> Result<(), StateError> {
+        lock.begin_apply()?;
+        self.refuse_if_moved(lock)
+    }
+
     /// Replaces the file: whole, or not at all. The state gets the next serial, and a lineage if it has none.
-    pub(crate) fn save(&self, state: &mut State) -> Result<(), StateError> {
+    pub(crate) fn save(&self, lock: &mut StateLock, state: &mut State) -> Result<(), StateError> {
+        lock.hold_state()?;
+        self.refuse_if_moved(lock)?;
         if state.lineage.is_empty() {
             state.lineage = uuid::Uuid::new_v4().to_string();
         }
         state.serial += 1;
-        self.replace(state).map_err(|source| StateError::Write { path: self.path.clone(), source })
+        self.replace(lock, state).map_err(|source| StateError::Write { path: self.path.clone(), source })?;
+        lock.seen = Version::of(state);
+        Ok(())
+    }
+
+    /// Keeps a state that cannot take its place, in a file of its own beside it.
+    pub(crate) fn keep(&self, state: &State) -> Result<PathBuf, StateError> {
+        let keep = || {
+            let file =
+                tempfile::Builder::new().prefix("errored-").suffix(".tfstate").tempfile_in(folder(&self.path))?;
+            let (_, path) = written(file, &text(state)?)?.keep()?;
+            Ok(path)
+        };
+        keep().map_err(|source| StateError::Write { path: folder(&self.path).join("errored-….tfstate"), source })
+    }
+
+    fn refuse_if_moved(&self, lock: &StateLock) -> Result<(), StateError> {
+        let found = match self.load() {
+            Ok(state) => Version::of(&state),
+            Err(StateError::Read { path, source }) => return Err(StateError::Write { path, source }),
+            Err(error) => return Err(self.moved(format!("no state any more ({error})"), lock)),
+        };
+        if found == lock.seen { Ok(()) } else { Err(self.moved(found, lock)) }
+    }
+
+    fn moved(&self, found: impl ToString, lock: &StateLock) -> StateError {
+        let (found, seen) = (found.to_string(), lock.seen.to_string());
+        StateError::Moved { path: self.path.clone(), found, seen, kept: None }
     }
 
     /// Keeps what the file holds, before the first change of a run.
     pub(crate) fn back_up(&self) -> Result<(), StateError> {
         let backup = sibling(&self.path, "", ".backup");
         let written = match std::fs::read(&self.path) {
+            // An empty file is one that was made for its lock.
+            Ok(bytes) if bytes.is_empty() => Ok(()),
             Ok(bytes) => std::fs::write(&backup, bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -178,20 +268,17 @@ impl StateStore {
         sibling(&self.path, "", ".journal")
     }
 
-    fn replace(&self, state: &State) -> std::io::Result<()> {
-        let folder = folder(&self.path);
-        let mut file = tempfile::Builder::new().prefix(".tfstate-").tempfile_in(folder)?;
-        let mut text = serde_json::to_string_pretty(state)?;
-        text.push('\n');
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
+    fn replace(&self, lock: &mut StateLock, state: &State) -> io::Result<()> {
+        let (folder, text) = (folder(&self.path), text(state)?);
+        let file = written(tempfile::Builder::new().prefix(".tfstate-").tempfile_in(folder)?, &text)?;
+        lock.replace(file, &text)?;
         File::open(folder)?.sync_all()
     }
 
     fn parse(&self, text: &str) -> Result<State, StateError> {
-        if text.trim().is_empty() {
-            return Err(self.corrupt("it is empty"));
+        // Terraform makes an empty file for its lock, and takes one for no state.
+        if text.is_empty() {
+            return Ok(State::default());
         }
         let fields: Fields = serde_json::from_str(text).map_err(|error| self.corrupt(error))?;
         match fields.get("version").and_then(|version| read(version).ok()) {
@@ -218,6 +305,19 @@ impl StateStore {
     fn corrupt(&self, reason: impl ToString) -> StateError {
         StateError::Corrupt { path: self.path.clone(), reason: reason.to_string() }
     }
+}
+
+fn text(state: &State) -> io::Result<String> {
+    let mut text = serde_json::to_string_pretty(state)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The file with a text, which is on disk when this returns.
+fn written(mut file: NamedTempFile, text: &str) -> io::Result<NamedTempFile> {
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// The folder of a file.

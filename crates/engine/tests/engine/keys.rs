@@ -285,6 +285,33 @@ async fn a_replica_that_is_wanted_again_is_rescued() {
 }
 
 #[tokio::test]
+async fn a_live_replica_of_somebody_else_is_adopted_and_loses_its_mark() {
+    let setup = Setup::new();
+    setup.apply(&Wish::default()).await;
+    let aside = setup.aws.of_kind(ResourceKind::KmsReplicaKey);
+    setup.apply(&Wish { replica: None, ..Wish::default() }).await;
+    let arn = aside[0].attributes["arn"].as_str().expect("an ARN").to_owned();
+    let token = Some(keywright_engine::CreationToken("another-run".to_owned()));
+    let mut foreign = crate::fake::Record { token, ..aside[0].clone() };
+    let default = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+    foreign.attributes.insert("policy".into(), default.into());
+    for (is_pending, expected) in [(true, false), (false, true)] {
+        let record = crate::fake::Record { pending: is_pending, ..foreign.clone() };
+        setup.aws.records.lock().expect("a lock").insert(arn.clone(), record);
+        let planned = setup.plan(&Wish::default().desired()).await.expect("a plan");
+        let change = planned.plan().changes.iter().find(|it| it.address == replica()).expect("a change");
+        assert_eq!((&change.action, change.is_adoption()), (&Action::Rescue, expected));
+        let reason = change.reason.clone().unwrap_or_default();
+        assert_eq!(reason.contains("made by somebody else"), expected, "{reason}");
+    }
+    let report = setup.apply(&Wish::default()).await;
+    let doing = report.applied.iter().find(|it| it.address == replica().to_string()).map(|it| it.doing);
+    assert_eq!(doing, Some(keywright_engine::Doing::Adopt));
+    assert_eq!(setup.aws.of_kind(ResourceKind::KmsReplicaKey)[0].token, None);
+    setup.expect_no_op(&Wish::default()).await;
+}
+
+#[tokio::test]
 async fn a_replica_scheduled_for_deletion_outside_is_rescued_and_a_primary_only_when_asked() {
     let mut setup = Setup::new();
     setup.apply(&Wish::default()).await;

@@ -7,6 +7,7 @@ mod drift;
 mod fake;
 mod imports;
 mod keys;
+mod locks;
 mod modules;
 mod outputs;
 mod plans;

@@ -227,6 +227,49 @@ async fn a_grant_token_of_another_tool_is_dropped() {
     assert!(!std::fs::read_to_string(setup.path()).expect("a state").contains("hush"));
 }
 
+/// Marks a resource as `terraform taint` does.
+fn taint(setup: &Setup, name: &str) {
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    let mut state: Value = serde_json::from_str(&text).expect("JSON");
+    let resources = state["resources"].as_array_mut().expect("resources");
+    let resource = resources.iter_mut().find(|it| it["name"] == name).expect(name);
+    resource["instances"][0]["status"] = json!("tainted");
+    std::fs::write(setup.path(), state.to_string()).expect("written");
+}
+
+fn status(setup: &Setup, name: &str) -> Value {
+    let text = std::fs::read_to_string(setup.path()).expect("a state");
+    let state: Value = serde_json::from_str(&text).expect("JSON");
+    let resource = state["resources"].as_array().expect("resources").iter().find(|it| it["name"] == name).cloned();
+    resource.expect(name)["instances"][0]["status"].clone()
+}
+
+#[tokio::test]
+async fn a_mark_for_replacement_is_told_and_stays_until_the_resource_is_replaced() {
+    let setup = Setup::new();
+    setup.apply(&Wish { threshold: 7, ..Wish::default() }).await;
+    let marked = ["general_encryption_key", "kms_decrypt_alarm", "kms_admin_role"];
+    marked.iter().for_each(|name| taint(&setup, name));
+    let told = |planned: &keywright_engine::Planned| {
+        let findings = planned.plan().findings.iter().filter(|it| it.code == "tainted");
+        findings.map(|it| it.summary.clone()).collect::<Vec<_>>()
+    };
+    let updated = Wish::default();
+    let planned = setup.plan(&updated.desired()).await.expect("a plan");
+    assert_eq!(told(&planned).len(), 3, "{:?}", told(&planned));
+    assert!(marked.iter().all(|name| told(&planned).iter().any(|it| it.contains(name))));
+    drop(planned);
+    setup.apply(&updated).await;
+    assert!(marked.iter().all(|name| status(&setup, name) == "tainted"), "also where something was changed in place");
+    let renamed = Wish { admin_role: Some("chief"), ..Wish::default() };
+    let planned = setup.plan(&renamed.desired()).await.expect("a plan");
+    assert_eq!(told(&planned).len(), 2, "the role is replaced: {:?}", told(&planned));
+    drop(planned);
+    setup.apply(&renamed).await;
+    assert_eq!(status(&setup, "kms_admin_role"), Value::Null);
+    assert_eq!(status(&setup, "general_encryption_key"), "tainted");
+}
+
 #[tokio::test]
 async fn a_locked_state_names_who_has_it_and_since_when() {
     let setup = Setup::new();
@@ -274,7 +317,8 @@ async fn a_module_that_is_no_longer_there_is_refused_under_the_lock_unless_other
 #[tokio::test]
 async fn a_state_that_cannot_be_understood_is_refused_and_left_alone() {
     for (text, code) in [
-        ("", "state-corrupt"),
+        (" ", "state-corrupt"),
+        ("\n", "state-corrupt"),
         ("{\"version\": 4,", "state-corrupt"),
         ("[]", "state-corrupt"),
         ("{\"version\": 4, \"serial\": \"x\"}", "state-corrupt"),
