@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use keywright_engine::{Attributes, Instance, State, StateStore};
+use keywright_engine::{State, StateStore};
 use keywright_model::Diagnostics;
 
 use super::plan::{policies, show};
@@ -31,14 +31,13 @@ pub(super) fn run(arguments: &ShowArguments) -> Result<End, Diagnostics> {
 fn text(state: &State, show_policies: bool) -> String {
     let mut text = String::new();
     for (address, instance) in state.instances() {
-        let attributes = instance.attributes().map(|attributes| without_sensitive(instance, attributes));
         text.push_str(&plan::resource(&Shown {
             address: address.to_string(),
             kind: address.kind.type_name(),
             name: &address.name,
             action: Sign::Show,
             before: None,
-            after: attributes.as_ref(),
+            after: instance.attributes(),
             unknown: None,
             sensitive: instance.sensitive(),
             reason: None,
@@ -47,14 +46,4 @@ fn text(state: &State, show_policies: bool) -> String {
         text.push('\n');
     }
     if text.is_empty() { "The state is empty.".to_owned() } else { text.trim_end().to_owned() }
-}
-
-fn without_sensitive(instance: &Instance, attributes: &Attributes) -> Attributes {
-    let mut attributes = attributes.clone();
-    for name in instance.sensitive_names() {
-        if let Some(value) = attributes.get_mut(name).filter(|value| !value.is_null()) {
-            *value = "(sensitive value)".into();
-        }
-    }
-    attributes
 }

@@ -406,7 +406,7 @@ impl StateResource {
 }
 
 impl Instance {
-    /// The attributes that the state tells to be sensitive.
+    /// The names of the attributes that must not be shown, or hold something that must not be.
     pub fn sensitive(&self) -> Vec<&str> {
         let paths = self.sensitive_attributes.iter().flat_map(|paths| paths.iter());
         paths.filter_map(|path| path.pointer("/0/value")?.as_str()).collect()
@@ -420,12 +420,6 @@ impl Instance {
     /// Whether Terraform would replace it, whatever its attributes are.
     pub(crate) fn is_tainted(&self) -> bool {
         self.status.as_deref() == Some("tainted")
-    }
-
-    /// The names of the attributes that must not be shown, or hold something that must not be.
-    pub fn sensitive_names(&self) -> impl Iterator<Item = &str> {
-        let paths = self.sensitive_attributes.iter().flat_map(|paths| paths.iter());
-        paths.filter_map(|path| path.get(0)?.get("value")?.as_str())
     }
 
     fn new(key: &InstanceKey, attributes: Attributes, dependencies: Option<Vec<String>>) -> Self {
