@@ -33,7 +33,7 @@ pub use error::EngineError;
 pub use import::{ImportFrom, Imported};
 pub use plan::{
     Action, Administrator, Bridge, Claim, Conclusion, Counts, Drift, KeyActor, KeyPolicyChange, Mode, Move,
-    OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, StoredOutput, access_json,
+    OutputChange, Plan, PrerequisiteChange, Proof, ResourceChange, StoredOutput, access_json, normalised_json,
 };
 pub use provider::*;
 pub use refresh::KeyReader;

@@ -2,7 +2,7 @@
 //!
 //! Defaults, what needs a new resource, and when two values are the same are the engine's tables (`keywright_engine::schema`).
 
-use keywright_engine::{Attribute, Attributes, Compare, Schema, schema};
+use keywright_engine::{Attribute, Attributes, Compare, Schema, normalised_json, schema};
 use keywright_model::ResourceKind;
 
 use crate::value::{Fields, Value};
@@ -79,18 +79,12 @@ fn same(attribute: &Attribute, old: &Value, new: &Value) -> bool {
 /// As the provider keeps it: a policy with its keys sorted and without white space, a block with its defaults.
 fn normalised(attribute: &Attribute, value: &Value) -> Value {
     match (attribute.compare, value) {
-        (Compare::Policy, Value::Text(text)) => sorted(text).map_or_else(|| value.clone(), Value::Text),
+        (Compare::Policy, Value::Text(text)) => normalised_json(text).map_or_else(|| value.clone(), Value::Text),
         (Compare::Blocks(inner), Value::List(blocks)) => {
             Value::List(blocks.iter().map(|block| with_defaults(inner, block)).collect())
         }
         _ => value.clone(),
     }
-}
-
-fn sorted(text: &str) -> Option<String> {
-    let mut policy: serde_json::Value = serde_json::from_str(text).ok()?;
-    policy.sort_all_objects();
-    Some(policy.to_string())
 }
 
 fn with_defaults(attributes: &[Attribute], block: &Value) -> Value {

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use keywright_module::Reference;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(crate) use recover::{Recovered, recover};
 pub use report::{Applied, Doing, Event, Failed, Happening, Left, Report};
@@ -403,8 +402,4 @@ fn kept(store: &StateStore, state: &State, error: EngineError) -> EngineError {
         },
         error => error,
     }
-}
-
-pub(crate) fn look_up(state: &State, reference: &Reference) -> Option<Value> {
-    state.attributes(&reference.address)?.get(reference.attribute).cloned()
 }

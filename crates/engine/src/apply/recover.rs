@@ -72,7 +72,7 @@ async fn made(
     let Some(attributes) = found else { return Ok(Outcome::Nothing) };
     match state.attributes(&begun.address).filter(|held| mark(held) != begun.replaces) {
         // Without a mark of its own, what was found by its name or shape may be somebody else's.
-        Some(held) if mark(held) == mark(&attributes) || !can_carry_mark(begun) => {
+        Some(held) if mark(held) == mark(&attributes) || !schema(begun.address.kind).carries_tags() => {
             return Ok(Outcome::InState(held.clone()));
         }
         Some(_) => {
@@ -89,10 +89,6 @@ async fn made(
     store.back_up()?;
     store.save(lock, state)?;
     Ok(state.attributes(&begun.address).cloned().map_or(Outcome::Nothing, Outcome::InState))
-}
-
-fn can_carry_mark(begun: &Begun) -> bool {
-    schema(begun.address.kind).attribute("tags").is_some()
 }
 
 /// Whether it is there to stay: a key whose deletion is scheduled is seen to.

@@ -4,8 +4,8 @@ use keywright_model::{Address, Arn, Diagnostic, ResourceKind};
 use keywright_module::Reference;
 use serde_json::{Value, json};
 
+use super::Execution;
 use super::report::Doing;
-use super::{Execution, look_up};
 use crate::authority::{self, KeyPlace};
 use crate::error::call_failed;
 use crate::plan::{Action, KeyPolicyChange, ResourceChange, Work, normalised_json, work_out};
@@ -283,7 +283,7 @@ impl Execution<'_> {
 
     /// All attributes as they are to be; every argument must be known by now.
     fn planned(&self, change: &ResourceChange, prior: Option<&Attributes>) -> Result<Attributes, TaskError> {
-        let lookup = |reference: &Reference| look_up(&self.run.state, reference);
+        let lookup = |reference: &Reference| self.run.state.look_up(reference);
         let prospect = work_out(change.kind(), &change.recipe.arguments, prior, &lookup);
         let configured = |name: &&String| change.recipe.arguments.iter().any(|(argument, _)| argument == *name);
         match prospect.unknown.keys().find(configured) {

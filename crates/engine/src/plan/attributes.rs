@@ -117,8 +117,8 @@ fn with_defaults(attributes: &[Attribute], block: Value) -> Value {
     fields.into()
 }
 
-/// The JSON text with its keys sorted and without white space, as the provider keeps it.
-pub(crate) fn normalised_json(text: &str) -> Option<String> {
+/// The JSON text with its keys sorted and without white space, as the provider keeps it; none where it is no JSON.
+pub fn normalised_json(text: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     value.sort_all_objects();
     Some(value.to_string())

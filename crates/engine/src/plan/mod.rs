@@ -25,7 +25,8 @@ use keywright_model::{Address, Diagnostic, Diagnostics, Index, Region, ResourceK
 use keywright_module::{Desired, DesiredResource, Reference, Value as Template};
 use serde_json::Value;
 
-pub(crate) use attributes::{normalised_json, work_out};
+pub use attributes::normalised_json;
+pub(crate) use attributes::work_out;
 pub use change::*;
 pub use json::access_json;
 pub(crate) use outputs::{HandedOut, handed_out, known_in, put as put_outputs};

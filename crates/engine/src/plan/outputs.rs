@@ -106,7 +106,7 @@ pub(crate) fn known(
 
 /// What the modules hand out, by what the state has of their resources.
 pub(crate) fn known_in(modules: &[HandedOut], state: &State) -> IndexMap<ModuleName, Vec<ModuleOutput>> {
-    known(modules, &|reference| state.attributes(&reference.address)?.get(reference.attribute).cloned())
+    known(modules, &|reference| state.look_up(reference))
 }
 
 /// What happens to the root outputs, and notes on those that are left alone.

@@ -6,6 +6,7 @@
 use keywright_model::{Address, ResourceKind};
 
 use super::change::{Action, Plan, ResourceChange};
+use crate::schema::schema;
 
 /// A piece of work, and the pieces that must be done before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ fn works(plan: &Plan) -> Vec<Work> {
         if change.makes() && !is_only_a_policy(plan, change) {
             works.push(Work::Make(at));
         }
-        if creates(change) && can_be_tagged(change.kind()) {
+        if creates(change) && schema(change.kind()).carries_tags() {
             works.push(Work::Settle(at));
         }
         if matches!(change.action, Action::Delete | Action::Replace { .. }) && !forgotten(change) {
@@ -89,11 +90,6 @@ pub(crate) fn creates(change: &ResourceChange) -> bool {
 /// The old object of a replaced key policy is the key's business, not a thing of its own.
 fn forgotten(change: &ResourceChange) -> bool {
     change.kind() == ResourceKind::KmsKeyPolicy && matches!(change.action, Action::Replace { .. })
-}
-
-/// Whether the kind carries tags, and so the one that marks a creation.
-fn can_be_tagged(kind: ResourceKind) -> bool {
-    crate::schema::schema(kind).attribute("tags").is_some()
 }
 
 struct Orders<'a> {

@@ -59,6 +59,11 @@ impl Schema {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
+    /// Whether the kind carries tags, and so the one that marks a creation.
+    pub(crate) fn carries_tags(&self) -> bool {
+        self.attribute("tags").is_some()
+    }
+
     /// Exactly the attributes of the schema, in its order: what is missing is null, what is strange is left out.
     pub fn complete(&self, mut attributes: Attributes) -> Attributes {
         let complete = |attribute: &Attribute| {

@@ -14,6 +14,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use keywright_model::{Address, Index, ModuleName, ResourceKind};
+use keywright_module::Reference;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -198,6 +199,11 @@ impl State {
 
     pub(crate) fn attributes(&self, address: &Address) -> Option<&Attributes> {
         self.instance(address)?.attributes()
+    }
+
+    /// What a reference is worth; none while its resource is not there.
+    pub(crate) fn look_up(&self, reference: &Reference) -> Option<Value> {
+        self.attributes(&reference.address)?.get(reference.attribute).cloned()
     }
 
     pub(crate) fn held(&self) -> impl Iterator<Item = Held<'_>> {
